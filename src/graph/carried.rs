@@ -1,0 +1,491 @@
+//! Which outputs of one step are inputs of the next.
+//!
+//! Whole subtrees are paired, root to root: leaf paths below the roots and types are equal, one to one. Inputs that
+//! the step does not use are gone from lowered text, so the output side may have leaves that the input side
+//! lacks, never the other way round. Positions are never used, leaf tails alone neither: `params.w`, `mu.w` and
+//! `nu.w` share theirs. The assignment that pairs most leaves stands; if two do, that is an error which lists them,
+//! not a guess.
+//!
+//! Single values (a key, a counter) have no structure to go by. They are paired if the names agree, or if there
+//! is one candidate on either side and the type is not a lone float (a loss next to a learning rate is no carried
+//! value). What remains *possible* is reported, so that a verdict that hangs on it is not given.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use thiserror::Error;
+
+use super::*;
+
+/// A leaf of the outputs that is a leaf of the inputs of the next step, by position in
+/// [`TrainingGraph::outputs`] and [`TrainingGraph::inputs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CarriedPair {
+    /// Position of the output.
+    pub output: usize,
+    /// Position of the input.
+    pub input: usize,
+}
+
+/// How a pairing was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Somebody said so.
+    Declared,
+    /// The subtrees are equal.
+    Structure,
+    /// The names are equal.
+    Name,
+    /// No other has this type.
+    Type,
+}
+
+/// A subtree of the outputs and the subtree of the inputs that it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairing {
+    /// Root of the subtree in the outputs.
+    pub output: PytreePath,
+    /// Root of the subtree in the inputs.
+    pub input: PytreePath,
+    /// How many leaves are paired.
+    pub leaves: usize,
+    /// How many leaves of the output have no input, since the step does not use it.
+    pub unused_inputs: usize,
+    /// How it was found.
+    pub reading: Reading,
+}
+
+/// Everything that is carried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CarriedPairs {
+    /// Leaf by leaf, ascending by output.
+    pub pairs: Vec<CarriedPair>,
+    /// Subtree by subtree.
+    pub pairings: Vec<Pairing>,
+    /// Pairs that may be meant, but which nothing decides.
+    pub possible: Vec<PossiblePairs>,
+}
+
+/// Outputs each of which may be the next value of each of these inputs, by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PossiblePairs {
+    /// Positions of outputs.
+    pub outputs: Vec<usize>,
+    /// Positions of inputs.
+    pub inputs: Vec<usize>,
+}
+
+impl CarriedPairs {
+    /// The input that an output becomes.
+    pub fn input_of(&self, output: usize) -> Option<usize> {
+        let position = self.pairs.binary_search_by_key(&output, |pair| pair.output).ok()?;
+        Some(self.pairs[position].input)
+    }
+
+    /// The output that an input comes from.
+    pub fn output_of(&self, input: usize) -> Option<usize> {
+        self.pairs.iter().find(|pair| pair.input == input).map(|pair| pair.output)
+    }
+}
+
+/// What a policy says of carried values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairingOverride {
+    /// `(output, input)`: roots of subtrees, or leaves.
+    pub pairs: Vec<(PytreePath, PytreePath)>,
+    /// Outputs that are not carried: roots of subtrees, or leaves.
+    pub terminal: Vec<PytreePath>,
+}
+
+/// Why there is no one pairing.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PairingError {
+    /// Several assignments are equally good.
+    #[error("it is not clear which output becomes `{input}` in the next step: {}", list(candidates))]
+    Ambiguous {
+        /// Root of the input subtree.
+        input: PytreePath,
+        /// Roots of the output subtrees that fit.
+        candidates: Vec<PytreePath>,
+    },
+    /// A declared pair names no leaf on one side.
+    #[error("carried pair `{output}` -> `{input}`: no leaf of the one has a leaf of equal path and type in the other")]
+    NothingPaired {
+        /// As declared.
+        output: PytreePath,
+        /// As declared.
+        input: PytreePath,
+    },
+    /// A value that is declared terminal does not exist.
+    #[error("`{0}` is declared terminal, but no output has this path")]
+    NoSuchOutput(PytreePath),
+}
+
+fn list(paths: &[PytreePath]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    match paths.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => paths.join(""),
+    }
+}
+
+struct Leaf<'a> {
+    path: &'a PytreePath,
+    r#type: TypeId,
+}
+
+/// Inputs that hang together below one root.
+struct Group {
+    root: PytreePath,
+    inputs: Vec<usize>,
+    candidates: Vec<Candidate>,
+}
+
+struct Candidate {
+    root: PytreePath,
+    outputs: Vec<usize>,
+    unused_inputs: usize,
+}
+
+struct Pairer<'a> {
+    inputs: Vec<Leaf<'a>>,
+    outputs: Vec<Leaf<'a>>,
+    output_at: FxHashMap<&'a [Box<str>], usize>,
+    /// Outputs by the last segment of the path and the type: where to look for the tail of a leaf.
+    outputs_by_tail: FxHashMap<(Option<&'a str>, TypeId), Vec<usize>>,
+    /// Types of float scalars: a loss may be one, and so may a learning rate.
+    lone_floats: FxHashSet<TypeId>,
+    output_taken: Vec<bool>,
+    input_taken: Vec<bool>,
+    found: CarriedPairs,
+}
+
+impl TrainingGraph {
+    /// Finds the carried pairs.
+    pub fn carried_pairs(&self, overrides: &PairingOverride) -> Result<CarriedPairs, PairingError> {
+        let inputs: Vec<Leaf<'_>> =
+            self.inputs().map(|(path, value)| Leaf { path, r#type: self.value(value).r#type }).collect();
+        let outputs: Vec<Leaf<'_>> =
+            self.outputs().map(|(path, value)| Leaf { path, r#type: self.value(value).r#type }).collect();
+        let mut outputs_by_tail: FxHashMap<_, Vec<usize>> = FxHashMap::default();
+        for (position, leaf) in outputs.iter().enumerate() {
+            let last = leaf.path.segments().last().map(|segment| &**segment);
+            outputs_by_tail.entry((last, leaf.r#type)).or_default().push(position);
+        }
+        let is_lone_float = |leaf: &&Leaf<'_>| {
+            matches!(self.r#type(leaf.r#type), Type::Tensor(tensor)
+                if tensor.rank() == Some(0) && tensor.element.is_continuous())
+        };
+        let lone_floats = inputs.iter().filter(is_lone_float).map(|leaf| leaf.r#type).collect();
+        let mut pairer = Pairer {
+            lone_floats,
+            output_at: outputs.iter().enumerate().map(|(at, leaf)| (leaf.path.segments(), at)).collect(),
+            outputs_by_tail,
+            output_taken: vec![false; outputs.len()],
+            input_taken: vec![false; inputs.len()],
+            inputs,
+            outputs,
+            found: CarriedPairs::default(),
+        };
+        pairer.declare(self.declared_pairs().unwrap_or_default(), overrides)?;
+        if self.declared_pairs().is_none() {
+            let single = pairer.pair_subtrees()?;
+            pairer.pair_single_values(&single);
+        }
+        pairer.found.pairs.sort_unstable();
+        Ok(pairer.found)
+    }
+}
+
+impl Pairer<'_> {
+    fn take(&mut self, pairs: &[(usize, usize)], pairing: Pairing) {
+        for &(output, input) in pairs {
+            self.output_taken[output] = true;
+            self.input_taken[input] = true;
+            self.found.pairs.push(CarriedPair { output, input });
+        }
+        self.found.pairings.push(pairing);
+    }
+
+    fn declare(
+        &mut self,
+        declared: &[(PytreePath, PytreePath)],
+        overrides: &PairingOverride,
+    ) -> Result<(), PairingError> {
+        for terminal in &overrides.terminal {
+            let mut any = false;
+            for (position, leaf) in self.outputs.iter().enumerate() {
+                if leaf.path.starts_with(terminal) {
+                    self.output_taken[position] = true;
+                    any = true;
+                }
+            }
+            if !any {
+                return Err(PairingError::NoSuchOutput(terminal.clone()));
+            }
+        }
+        // What a policy says comes first: it may correct what the maker of the graph said.
+        for (output_root, input_root) in overrides.pairs.iter().chain(declared) {
+            let depth = input_root.segments().len();
+            let mut pairs = Vec::new();
+            for (input, leaf) in self.inputs.iter().enumerate() {
+                if !leaf.path.starts_with(input_root) || self.input_taken[input] {
+                    continue;
+                }
+                let path: Vec<Box<str>> =
+                    output_root.segments().iter().chain(leaf.path.tail(depth)).cloned().collect();
+                if let Some(&output) = self.output_at.get(&*path)
+                    && self.outputs[output].r#type == leaf.r#type
+                    && !self.output_taken[output]
+                {
+                    pairs.push((output, input));
+                }
+            }
+            if pairs.is_empty() {
+                let (output, input) = (output_root.clone(), input_root.clone());
+                return Err(PairingError::NothingPaired { output, input });
+            }
+            let below = self.outputs.iter().filter(|leaf| leaf.path.starts_with(output_root)).count();
+            let pairing = Pairing {
+                output: output_root.clone(),
+                input: input_root.clone(),
+                leaves: pairs.len(),
+                unused_inputs: below - pairs.len(),
+                reading: Reading::Declared,
+            };
+            self.take(&pairs, pairing);
+        }
+        Ok(())
+    }
+
+    /// Pairs the groups of two leaves or more. Gives the inputs that stand alone, each with whether it is a whole
+    /// argument of the step.
+    fn pair_subtrees(&mut self) -> Result<Vec<(usize, bool)>, PairingError> {
+        let mut single = Vec::new();
+        let mut groups = Vec::new();
+        // Depth of the root, inputs below it. A group that fits nowhere comes apart into its children.
+        let all: Vec<usize> = (0..self.inputs.len()).filter(|&input| !self.input_taken[input]).collect();
+        let mut open = self.split(&all, 0);
+        open.reverse();
+        while let Some((depth, inputs)) = open.pop() {
+            if let [input] = inputs[..] {
+                single.push((input, depth == 1 && self.inputs[input].path.segments().len() == 1));
+                continue;
+            }
+            let root = self.inputs[inputs[0]].path.prefix(depth);
+            let candidates = self.candidates(&root, &inputs);
+            if candidates.is_empty() {
+                let mut children = self.split(&inputs, depth);
+                children.reverse();
+                open.extend(children);
+            } else {
+                groups.push(Group { root, inputs, candidates });
+            }
+        }
+        let choice = choose(&groups)?;
+        for (group, choice) in groups.iter().zip(choice) {
+            let Some(choice) = choice else { continue };
+            let candidate = &group.candidates[choice];
+            let pairs: Vec<(usize, usize)> =
+                candidate.outputs.iter().copied().zip(group.inputs.iter().copied()).collect();
+            let pairing = Pairing {
+                output: candidate.root.clone(),
+                input: group.root.clone(),
+                leaves: pairs.len(),
+                unused_inputs: candidate.unused_inputs,
+                reading: Reading::Structure,
+            };
+            self.take(&pairs, pairing);
+            // The rest of the subtree belongs to inputs that the step does not use.
+            for (position, leaf) in self.outputs.iter().enumerate() {
+                if leaf.path.starts_with(&candidate.root) {
+                    self.output_taken[position] = true;
+                }
+            }
+        }
+        Ok(single)
+    }
+
+    /// Splits inputs that share `depth` segments by the next one. An input that ends here is a group of its own.
+    fn split(&self, inputs: &[usize], depth: usize) -> Vec<(usize, Vec<usize>)> {
+        let mut children: IndexMap<Option<&str>, Vec<usize>> = IndexMap::new();
+        for &input in inputs {
+            let segment = self.inputs[input].path.segments().get(depth).map(|segment| &**segment);
+            children.entry(segment).or_default().push(input);
+        }
+        children.into_values().map(|inputs| (depth + 1, inputs)).collect()
+    }
+
+    /// Every subtree of the outputs that has all these inputs as leaves, with their types.
+    fn candidates(&self, root: &PytreePath, inputs: &[usize]) -> Vec<Candidate> {
+        let depth = root.segments().len();
+        let tail_of = |input: usize| self.inputs[input].path.tail(depth);
+        let first = &self.inputs[inputs[0]];
+        let last = tail_of(inputs[0]).last().map(|segment| &**segment);
+        let anchors = self.outputs_by_tail.get(&(last, first.r#type)).map_or(&[][..], |list| list);
+        let mut candidates = Vec::new();
+        for &anchor in anchors {
+            let path = self.outputs[anchor].path;
+            let Some(above) = path.segments().len().checked_sub(tail_of(inputs[0]).len()) else { continue };
+            if path.tail(above) != tail_of(inputs[0]) {
+                continue;
+            }
+            let root = path.prefix(above);
+            let outputs: Option<Vec<usize>> = inputs
+                .iter()
+                .map(|&input| {
+                    let path: Vec<Box<str>> = root.segments().iter().chain(tail_of(input)).cloned().collect();
+                    let output = *self.output_at.get(&*path)?;
+                    let fits = self.outputs[output].r#type == self.inputs[input].r#type;
+                    (fits && !self.output_taken[output]).then_some(output)
+                })
+                .collect();
+            if let Some(outputs) = outputs {
+                let below = self.outputs.iter().filter(|leaf| leaf.path.starts_with(&root)).count();
+                candidates.push(Candidate { root, unused_inputs: below - outputs.len(), outputs });
+            }
+        }
+        let name = root.segments().last();
+        if candidates.iter().any(|candidate| candidate.root.segments().last() == name) {
+            candidates.retain(|candidate| candidate.root.segments().last() == name);
+        }
+        candidates
+    }
+
+    fn pair_single_values(&mut self, single: &[(usize, bool)]) {
+        self.pair_single_values_by(Reading::Name, single, |pairer, input, _| {
+            let leaf = &pairer.inputs[input];
+            let name = leaf.path.segments().last().map(|segment| &**segment);
+            Some((name, leaf.r#type))
+        });
+        self.pair_single_values_by(Reading::Type, single, |pairer, input, whole_argument| {
+            whole_argument.then_some((None, pairer.inputs[input].r#type))
+        });
+    }
+
+    /// Brings the inputs and the outputs of one key together: one of each is a pair, more are possible pairs.
+    fn pair_single_values_by(
+        &mut self,
+        reading: Reading,
+        single: &[(usize, bool)],
+        key_of: impl for<'k> Fn(&'k Self, usize, bool) -> Option<(Option<&'k str>, TypeId)>,
+    ) {
+        let mut together: IndexMap<(Option<Box<str>>, TypeId), (Vec<usize>, bool), FxBuildHasher> =
+            IndexMap::default();
+        for &(input, whole_argument) in single {
+            if !self.input_taken[input]
+                && let Some((name, r#type)) = key_of(self, input, whole_argument)
+            {
+                let entry = together.entry((name.map(Box::from), r#type)).or_insert((Vec::new(), true));
+                entry.0.push(input);
+                entry.1 &= whole_argument;
+            }
+        }
+        for ((name, r#type), (inputs, whole_arguments)) in together {
+            let outputs: Vec<usize> = match (reading, &name) {
+                (Reading::Name, name) => {
+                    let found = self.outputs_by_tail.get(&(name.as_deref(), r#type));
+                    found.into_iter().flatten().copied().filter(|&output| !self.output_taken[output]).collect()
+                }
+                _ => (0..self.outputs.len())
+                    .filter(|&output| !self.output_taken[output] && self.outputs[output].r#type == r#type)
+                    .filter(|&output| is_positional(self.outputs[output].path))
+                    .collect(),
+            };
+            let decisive = match reading {
+                Reading::Name => whole_arguments,
+                _ => !self.lone_floats.contains(&r#type),
+            };
+            match (&outputs[..], &inputs[..]) {
+                ([], _) => {}
+                (&[output], &[input]) if decisive => {
+                    let pairing = Pairing {
+                        output: self.outputs[output].path.clone(),
+                        input: self.inputs[input].path.clone(),
+                        leaves: 1,
+                        unused_inputs: 0,
+                        reading,
+                    };
+                    self.take(&[(output, input)], pairing);
+                }
+                _ => self.found.possible.push(PossiblePairs { outputs, inputs }),
+            }
+        }
+    }
+}
+
+/// `result` or `result.3`: a value that has a position and no name.
+fn is_positional(path: &PytreePath) -> bool {
+    path.tail(1).iter().all(|segment| segment.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Chooses a candidate, or none, for each group: roots do not overlap, most leaves are paired, fewest are left over.
+fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
+    /// The search is over a handful of groups with a handful of candidates; hostile input may have more.
+    const MOST_STEPS: usize = 200_000;
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    order.sort_by_key(|&group| std::cmp::Reverse(groups[group].inputs.len()));
+    let mut rest = vec![0; order.len() + 1]; // leaves that the groups from here on could still pair
+    for (position, &group) in order.iter().enumerate().rev() {
+        rest[position] = rest[position + 1] + groups[group].inputs.len();
+    }
+    type Score = (usize, std::cmp::Reverse<usize>);
+    let mut best: Option<(Score, Vec<Option<usize>>)> = None;
+    let mut rival: Option<Vec<Option<usize>>> = None;
+    let mut steps = 0;
+    // A partial choice: how many groups are decided, the choice, the score.
+    let mut open = vec![(0, vec![None; groups.len()], (0, std::cmp::Reverse(0)))];
+    while let Some((position, choice, score)) = open.pop() {
+        steps += 1;
+        if let Some((best_score, _)) = &best
+            && score.0 + rest[position] < best_score.0
+        {
+            continue;
+        }
+        if steps > MOST_STEPS {
+            let group = &groups[order[0]];
+            let candidates = group.candidates.iter().map(|candidate| candidate.root.clone()).collect();
+            return Err(PairingError::Ambiguous { input: group.root.clone(), candidates });
+        }
+        if position == order.len() {
+            match &best {
+                Some((best_score, _)) if score < *best_score => {}
+                Some((best_score, _)) if score == *best_score => rival = Some(choice),
+                _ => {
+                    best = Some((score, choice));
+                    rival = None;
+                }
+            }
+            continue;
+        }
+        let group = order[position];
+        open.push((position + 1, choice.clone(), score));
+        for (number, candidate) in groups[group].candidates.iter().enumerate().rev() {
+            let overlaps = choice.iter().enumerate().any(|(other, chosen)| {
+                chosen.is_some_and(|chosen: usize| {
+                    let other = &groups[other].candidates[chosen].root;
+                    other.starts_with(&candidate.root) || candidate.root.starts_with(other)
+                })
+            });
+            if !overlaps {
+                let mut choice = choice.clone();
+                choice[group] = Some(number);
+                let left_over = score.1.0 + candidate.unused_inputs;
+                let score = (score.0 + groups[group].inputs.len(), std::cmp::Reverse(left_over));
+                open.push((position + 1, choice, score));
+            }
+        }
+    }
+    let Some((_, best)) = best else { return Ok(Vec::new()) };
+    if let Some(rival) = rival {
+        let differs = (0..groups.len()).find(|&group| best[group] != rival[group]).unwrap_or(0);
+        let group = &groups[differs];
+        let mut candidates: Vec<PytreePath> =
+            group.candidates.iter().map(|candidate| candidate.root.clone()).collect();
+        let chosen: FxHashSet<Option<usize>> = [best[differs], rival[differs]].into_iter().collect();
+        if candidates.len() > chosen.len() && !chosen.contains(&None) {
+            candidates =
+                [best[differs], rival[differs]].iter().flatten().map(|&number| candidates[number].clone()).collect();
+        }
+        return Err(PairingError::Ambiguous { input: group.root.clone(), candidates });
+    }
+    Ok(best)
+}
