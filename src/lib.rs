@@ -1,5 +1,16 @@
 //! Does your interpretability probe train the model it reads? `openloop` proves that it does not, or shows the path.
 
+pub mod capture;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod flow;
 pub mod graph;
 pub mod index;
+pub mod policy;
+pub mod render;
+pub mod report;
+pub mod rules;
+pub mod testing;
+pub mod transfer;
 pub mod verdict;
+pub mod verify;

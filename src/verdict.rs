@@ -389,6 +389,9 @@ pub struct Certificate {
     pub version: u32,
     /// The graphs, in the order in which [`WitnessStep::graph`] counts them.
     pub digests: Vec<Digest>,
+    /// The names by which the selectors call the graphs; empty if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// How far it looks.
     pub within: Within,
     /// The selectors of the source.

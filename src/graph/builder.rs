@@ -235,6 +235,11 @@ impl GraphBuilder {
         self.graph.value(value).r#type
     }
 
+    /// What has been built so far: valid below the operations and regions that are open.
+    pub(crate) fn so_far(&self) -> &TrainingGraph {
+        &self.graph
+    }
+
     /// How many operations there are so far.
     pub fn operation_count(&self) -> usize {
         self.graph.operations.len()
@@ -324,11 +329,19 @@ impl GraphBuilder {
     /// Opens an operation; its regions follow, then [`GraphBuilder::end_operation`]. Gives its results, whose types
     /// are not known yet.
     pub fn begin_operation(&mut self, header: OperationHeader<'_>) -> Result<IdRange<ValueId>, BuildError> {
+        self.begin_operation_of_kind(OperationKind::from_name(header.name), header)
+    }
+
+    /// The same, for a caller that knows which kind the name is.
+    pub(crate) fn begin_operation_of_kind(
+        &mut self,
+        kind: OperationKind,
+        header: OperationHeader<'_>,
+    ) -> Result<IdRange<ValueId>, BuildError> {
         let region = *self.open_regions.last().ok_or(BuildError::Misuse("an operation outside a function"))?;
         if self.graph.regions[region].terminator.is_some() {
             return Err(BuildError::AfterTerminator { operation: header.name.into() });
         }
-        let kind = OperationKind::from_name(header.name);
         let counts = [
             ("operands", header.operands.len(), kind.operands()),
             ("results", header.results, kind.results()),

@@ -1,0 +1,143 @@
+//! StableHLO text, as JAX and `stablehlo-opt` print it: the pretty form, the generic form, and one inside the other;
+//! with and without locations.
+//!
+//! Source: StableHLO specification, MLIR language reference, and what MLIR's own printer writes (`fixtures/zoo`, see
+//! `PRETTY_FORMS.md` there). Both forms of one step give equal graphs: attributes are brought to the names and
+//! values of the generic form, and attributes that have their default value are left out, since the pretty form
+//! does not print them.
+//!
+//! Read `operation.rs` first (how one operation is read), then `body.rs` (how regions, functions and the module
+//! nest, with a stack of its own), `pretty.rs` (what each piece of the pretty syntax means).
+
+mod attributes;
+mod body;
+mod cursor;
+mod function;
+mod locations;
+mod names;
+mod operation;
+mod pretty;
+mod types;
+
+use rustc_hash::FxHashMap;
+
+use crate::graph::{Attribute, AttributesId, GraphBuilder, OperationId, PytreePath, TrainingGraph, TypeId, ValueId};
+use crate::index::{Id, IdRange};
+
+use super::CaptureError;
+use cursor::{Cursor, Read, ReadError};
+use locations::{Location, Locations};
+use names::Names;
+
+/// Attributes, types and locations may nest this deep; regions as deep as memory allows.
+pub const LARGEST_DEPTH: usize = 100;
+
+/// The values that a name stands for: one, or a pack that is used as `%0#1`.
+type Pack = IdRange<ValueId>;
+
+struct Reader<'a> {
+    cursor: Cursor<'a>,
+    builder: GraphBuilder,
+    types_by_text: FxHashMap<&'a str, TypeId>,
+    type_aliases: FxHashMap<&'a str, &'a str>,
+    attribute_aliases: FxHashMap<&'a str, &'a str>,
+    /// Constants by their text: a step has thousands, of few kinds.
+    constants_by_text: FxHashMap<&'a str, (AttributesId, TypeId)>,
+    locations: Locations<'a>,
+    /// Location of each operation, by position.
+    operation_locations: Vec<Location>,
+    /// Location and attribute name of each input of each function, in order.
+    input_names: Vec<Vec<(Location, Option<Box<str>>)>>,
+    /// What the names in sight stand for.
+    names: Names<'a>,
+    /// Functions that are declared and have no body.
+    declared: Vec<Box<str>>,
+    /// Where line counting stands: position, and the line there.
+    counted: (usize, u32),
+    scratch: Scratch<'a>,
+}
+
+/// Lists that are filled and emptied for each operation, kept to save their memory.
+#[derive(Default)]
+struct Scratch<'a> {
+    operands: Vec<ValueId>,
+    operand_types: Vec<TypeId>,
+    result_types: Vec<TypeId>,
+    entries: attributes::Entries,
+    result_names: Vec<(&'a str, usize)>,
+}
+
+/// Reads a module.
+pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
+    let mut reader = Reader {
+        cursor: Cursor::new(text),
+        builder: GraphBuilder::new(""),
+        types_by_text: FxHashMap::default(),
+        type_aliases: FxHashMap::default(),
+        attribute_aliases: FxHashMap::default(),
+        constants_by_text: FxHashMap::default(),
+        locations: Locations::new(),
+        operation_locations: Vec::new(),
+        input_names: Vec::new(),
+        names: Names::default(),
+        declared: Vec::new(),
+        counted: (0, 1),
+        scratch: Scratch::default(),
+    };
+    reader.file().map_err(|error| error.into_capture_error(text))?;
+    reader.resolve_locations();
+    reader.builder.finish().map_err(|error| {
+        let help = matches!(error, crate::graph::BuildError::NoSuchFunction(_))
+            .then(|| "openloop needs the whole module; is the file cut off?".to_string());
+        CaptureError::whole_file(error.to_string(), help.as_deref())
+    })
+}
+
+/// Reads a type.
+pub(super) fn read_type(builder: &mut GraphBuilder, text: &str) -> Option<TypeId> {
+    types::parse_type(builder, text, 0).ok()
+}
+
+impl<'a> Reader<'a> {
+    /// The line of a position at or after the last one asked for.
+    #[inline]
+    fn line_of(&mut self, position: usize) -> u32 {
+        let (from, line) = self.counted;
+        if position >= from {
+            let newlines = self.cursor.text.as_bytes()[from..position].iter().filter(|&&byte| byte == b'\n').count();
+            self.counted = (position, line + newlines as u32);
+        }
+        self.counted.1
+    }
+
+    /// Puts places, scopes and input names where the text only had references.
+    fn resolve_locations(&mut self) {
+        for (position, location) in std::mem::take(&mut self.operation_locations).into_iter().enumerate() {
+            if location != Location::UNKNOWN {
+                let (place, scope) = self.locations.origin(&mut self.builder, location);
+                self.builder.set_origin(OperationId::new(position), place, scope);
+            }
+        }
+        for (function, inputs) in std::mem::take(&mut self.input_names).into_iter().enumerate() {
+            let mut paths: Vec<PytreePath> = Vec::with_capacity(inputs.len());
+            let mut seen = rustc_hash::FxHashSet::default();
+            for (position, (location, attribute)) in inputs.into_iter().enumerate() {
+                let name = attribute.map(|name| String::from(name).into()).or_else(|| self.locations.outermost_name(location));
+                let path = name.map(|name| PytreePath::parse(&name)).filter(|path| !path.segments().is_empty());
+                let mut path = path.unwrap_or_else(|| PytreePath::new([format!("arg{position}")]));
+                while !seen.insert(path.clone()) {
+                    let again = [format!("arg{position}")];
+                    path = PytreePath::new(path.segments().iter().map(|s| s.to_string()).chain(again));
+                }
+                paths.push(path);
+            }
+            self.builder.set_input_paths(crate::graph::FunctionId::new(function), paths);
+        }
+    }
+
+    fn build_error(&self, start: usize, error: crate::graph::BuildError) -> ReadError {
+        let line_end = self.cursor.text.as_bytes()[start..].iter().position(|&byte| byte == b'\n');
+        let end = line_end.map_or(self.cursor.at.max(start), |length| start + length);
+        ReadError { span: start..end, message: error.to_string(), help: None }
+    }
+}

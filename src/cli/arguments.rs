@@ -1,0 +1,183 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Does your interpretability probe train the model it reads?
+///
+/// openloop reads a whole training step as text, proves that nothing from the probe reward reaches the update of the
+/// belief parameters, or shows the shortest path in your own source lines.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_long_help = GETTING_STARTED)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const GETTING_STARTED: &str = "\
+Getting started, with a step in JAX (nothing of ours installed there; abstract shapes will do):
+
+    text = jax.jit(train_step).lower(params, opt_state, batch, probe).as_text(debug_info=True)
+    open(\"step.mlir\", \"w\").write(text)
+
+    openloop inspect step.mlir        what is in the step: inputs, outputs, scopes, carried values
+    openloop init step.mlir           a first policy, commented
+    openloop check step.mlir --source 'scope:probe_reward' --sink 'output:**.beliefs.**'
+
+Exit codes: 0 all hold; 1 violated; 2 usage, configuration, input or I/O; 3 vacuous or undetermined.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check invariants: a proof, or the path
+    Check(CheckArguments),
+    /// Show what is in a step: inputs, outputs, groups, scopes, carried pairs, operations
+    Inspect(InspectArguments),
+    /// Write a commented first policy from what is seen in a step
+    Init(InitArguments),
+    /// Re-check a certificate with code that did not make it
+    Verify(VerifyArguments),
+    /// Explain a code such as OL100
+    Explain(ExplainArguments),
+    /// Print completions for a shell
+    Completions(CompletionsArguments),
+}
+
+/// What a report looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For machines: versioned, see fixtures/schema/report.schema.json
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// If standard output is a terminal and NO_COLOR is not set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WithinArgument {
+    /// One step
+    Step,
+    /// Any number of steps, over carried values
+    Run,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AssumeArgument {
+    /// No infinity or NaN is an operand at masked products
+    Finite,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArguments {
+    /// Format of what is found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write to a file instead of standard output, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Selectors
+  scope:GLOB    operations in a named scope, forward, tangent and cotangent: scope:probe_reward
+  input:GLOB    inputs of the step, by pytree path with dots: 'input:probe.**'
+  output:GLOB   outputs of the step: 'output:**.beliefs.**' (* is one segment, ** any number)
+
+Examples
+  openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**'
+  openloop check step.mlir --policy openloop.toml --format json -o report.json
+  openloop check --policy system.toml                    the policy names the files, [[graph]]
+  cat step.mlir | openloop check - --source scope:probe_reward --sink 'output:**.beliefs.**' --within step
+
+Exit codes: 0 all hold; 1 violated; 2 usage, configuration, input or I/O; 3 vacuous or undetermined.")]
+pub(super) struct CheckArguments {
+    /// StableHLO text or the JSON form of a graph; `-` is standard input. Not needed if the policy names its graphs
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The policy; without it and without --source, openloop.toml in this folder
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "sink", "within", "assume"])]
+    pub policy: Option<PathBuf>,
+    /// Where information must not come from: a selector; may be repeated
+    #[arg(long, value_name = "SELECTOR", requires = "sink")]
+    pub source: Vec<String>,
+    /// Where it must not arrive: a selector; may be repeated
+    #[arg(long, value_name = "SELECTOR", requires = "source")]
+    pub sink: Vec<String>,
+    /// How far to look; without it both, each an entry of its own
+    #[arg(long, value_enum, requires = "source")]
+    pub within: Option<WithinArgument>,
+    /// What may be assumed
+    #[arg(long, value_enum, requires = "source")]
+    pub assume: Vec<AssumeArgument>,
+    /// Write the certificates to a file, for `openloop verify`
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// The day on which waivers are judged, YYYY-MM-DD; today without it
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<String>,
+    /// Show every operation of every path
+    #[arg(short, long)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArguments {
+    /// StableHLO text or the JSON form of a graph; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Every leaf, every operation name, every function
+    #[arg(long)]
+    pub tree: bool,
+    /// Print the graph itself in its JSON form
+    #[arg(long, conflicts_with_all = ["tree", "format"])]
+    pub graph: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// StableHLO text or the JSON form of a graph; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write to a file instead of standard output; an existing file is left alone
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// What `check --certificate` wrote, or a report of `check --format json`
+    #[arg(value_name = "CERTIFICATE")]
+    pub certificate: PathBuf,
+    /// The graphs that it speaks of, in the order of the policy
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// A code such as OL100; without it, all codes
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}

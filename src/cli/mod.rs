@@ -1,0 +1,59 @@
+//! Floor 7: the command line. The only floor that prints or reads the disk.
+//!
+//! **Invariants.** Findings go to standard output, everything else to standard error. Exit codes: 0 all hold, 1 violated,
+//! 2 usage, configuration, input or I/O, 3 vacuous or undetermined. Files are written whole or not at all.
+
+mod arguments;
+mod check;
+mod files;
+mod output;
+mod show;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use arguments::{Arguments, Command};
+
+/// What ends a run early: the message is already in the form in which a person reads it.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Failure { message: message.into() }
+    }
+}
+
+type Outcome = Result<u8, Failure>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let _ = error.print();
+            return ExitCode::from(if is_answer { 0 } else { 2 });
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Inspect(arguments) => show::inspect(&arguments),
+        Command::Init(arguments) => show::init(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Explain(arguments) => show::explain(&arguments),
+        Command::Completions(arguments) => show::completions(&arguments),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::error(&failure.message);
+            ExitCode::from(2)
+        }
+    }
+}

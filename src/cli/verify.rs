@@ -1,0 +1,80 @@
+//! `openloop verify`.
+
+use super::arguments::VerifyArguments;
+use super::{Failure, Outcome, files, output};
+use crate::graph::TrainingGraph;
+use crate::render::text::safe;
+use crate::verdict::{Certificate, RunReport};
+use crate::verify::{BySelectors, verify as re_check};
+
+/// Exit codes: 0 every certificate is accepted; 2 it cannot be read; 3 something is refused or was never certified.
+pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
+    let text = files::read_text(&arguments.certificate)?;
+    let (certificates, uncertified) = read_certificates(&text).map_err(|message| {
+        Failure::new(format!("{}: {message}", arguments.certificate.display()))
+    })?;
+    let graphs: Vec<TrainingGraph> =
+        arguments.files.iter().map(|path| files::read_graph(path)).collect::<Result<_, _>>()?;
+    let graphs: Vec<&TrainingGraph> = graphs.iter().collect();
+    let mut page = String::new();
+    let mut refused = 0;
+    for certificate in &certificates {
+        let names: Vec<&str> = certificate.names.iter().map(String::as_str).collect();
+        let claim = format!(
+            "{} [{}]: {} to {}",
+            certificate.verdict.as_str(),
+            certificate.within.as_str(),
+            safe(&certificate.from.join(", ")),
+            safe(&certificate.to.join(", "))
+        );
+        match re_check(certificate, &graphs, &BySelectors { names: &names }) {
+            Ok(()) => page.push_str(&format!("accepted: {claim}\n")),
+            Err(problems) => {
+                refused += 1;
+                page.push_str(&format!("refused: {claim}\n"));
+                for problem in problems.iter().take(10) {
+                    page.push_str(&format!("  {}\n", safe(problem)));
+                }
+                if problems.len() > 10 {
+                    page.push_str(&format!("  and {} more\n", problems.len() - 10));
+                }
+            }
+        }
+    }
+    for name in &uncertified {
+        page.push_str(&format!("not certified: {}\n", safe(name)));
+    }
+    output::findings(&page, None)?;
+    Ok(if refused > 0 || !uncertified.is_empty() || certificates.is_empty() { 3 } else { 0 })
+}
+
+/// One certificate, a list of them, or those of a report with the names of the entries that have none.
+fn read_certificates(text: &str) -> Result<(Vec<Certificate>, Vec<String>), String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    if value.is_array() {
+        let list = serde_json::from_value(value).map_err(|error| format!("not a list of certificates: {error}"))?;
+        return Ok((list, Vec::new()));
+    }
+    if value.get("invariants").is_some() {
+        let report: RunReport = serde_json::from_value(value).map_err(|error| format!("not a report: {error}"))?;
+        let mut certificates = Vec::new();
+        let mut uncertified = Vec::new();
+        for entry in report.invariants {
+            match entry.certificate {
+                // The entry says what the certificate must prove: one for something else proves nothing.
+                Some(certificate)
+                    if certificate.verdict == entry.verdict
+                        && certificate.within == entry.within
+                        && certificate.from == entry.from
+                        && certificate.to == entry.to =>
+                {
+                    certificates.push(certificate);
+                }
+                _ => uncertified.push(format!("{} [{}] {}", entry.verdict.as_str(), entry.within.as_str(), entry.name)),
+            }
+        }
+        return Ok((certificates, uncertified));
+    }
+    let certificate = serde_json::from_value(value).map_err(|error| format!("not a certificate: {error}"))?;
+    Ok((vec![certificate], Vec::new()))
+}

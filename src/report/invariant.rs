@@ -1,0 +1,399 @@
+//! The verdict of one invariant.
+
+use std::collections::BTreeSet;
+
+use fixedbitset::FixedBitSet;
+
+use super::*;
+use crate::flow::{
+    Crossings, Labels, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
+    unchanged_input, witnesses,
+};
+use crate::graph::{Definition, OperationId, OperationKind, ScopePath, ValueId};
+use crate::index::Id;
+use crate::policy::{Invariant, Requirement, Side, sink_group};
+
+/// So many opaque operations are named.
+const OPAQUE_NAMED: usize = 20;
+
+impl Run<'_> {
+    pub(super) fn invariant(&mut self, invariant: &Invariant, certificates: bool) -> InvariantReport {
+        let from = self.resolve(&invariant.from);
+        let to = self.resolve(&invariant.to);
+        let mut report = InvariantReport {
+            name: invariant.name.clone(),
+            within: invariant.within,
+            from: texts(&invariant.from),
+            to: texts(&invariant.to),
+            verdict: Verdict::Vacuous,
+            assumptions: Vec::new(),
+            sources: from.graphs.iter().map(|matched| matched.operations.len() + matched.inputs.len()).sum(),
+            sinks_reached: 0,
+            sinks: to.graphs.iter().map(|matched| matched.outputs.len()).sum(),
+            witness: Vec::new(),
+            witnesses: Vec::new(),
+            environment: Vec::new(),
+            opaque: Vec::new(),
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+            confirmed: Confirmed::Untested,
+            waived: None,
+            certificate: None,
+        };
+        let sources = self.sources(&from);
+        let sinks = ports(&to);
+        let mut counted = Crossings::within(invariant.within);
+        if invariant.routes.contains(&Route::Environment) {
+            counted = counted.and_environment();
+        }
+        let labels = propagate(&self.system, &sources, counted);
+        report.sinks_reached = sinks.iter().filter(|sink| labels.output(**sink).is_some()).count();
+        if sources.is_empty() || sinks.is_empty() {
+            report.reasons = from.unmatched.iter().chain(&to.unmatched).cloned().collect();
+            return report;
+        }
+        report.verdict = labels.verdict(&sinks);
+        let groups = self.sink_groups(&invariant.to, &sinks);
+        match report.verdict {
+            Verdict::Violated => {
+                report.witnesses = witnesses(&self.system, &sources, &labels, counted, &groups);
+                let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
+                report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
+            }
+            Verdict::Undetermined => self.explain_opaque(&mut report, &sources, &labels, &sinks, counted),
+            Verdict::Holds | Verdict::Vacuous => {}
+        }
+        if report.verdict == Verdict::Holds {
+            self.doubt(&mut report, invariant, &sources, &sinks, counted);
+        }
+        // A selector that matches nothing leaves a question open, whatever the others say; a violation stands.
+        let unmatched: Vec<String> = from.unmatched.into_iter().chain(to.unmatched).collect();
+        if !unmatched.is_empty() {
+            match report.verdict {
+                Verdict::Violated => report.warnings.extend(unmatched),
+                _ => {
+                    report.verdict = Verdict::Vacuous;
+                    report.reasons.extend(unmatched);
+                }
+            }
+        }
+        if !counted.environment {
+            self.environment_routes(&mut report, &sources, &labels, counted, &groups);
+        }
+        self.assume(&mut report, &labels);
+        self.warn(&mut report, &labels, &sinks);
+        if certificates && matches!(report.verdict, Verdict::Holds | Verdict::Violated) {
+            report.certificate = Some(self.certificate(&report, &labels, counted));
+        }
+        report
+    }
+
+    pub(super) fn require(&mut self, require: &Requirement) -> RequireReport {
+        let from = self.resolve(&require.from);
+        let to = self.resolve(&require.to);
+        let sources = self.sources(&from);
+        let sinks = ports(&to);
+        let labels = propagate(&self.system, &sources, Crossings::within(require.within));
+        let reached = sinks.iter().filter(|sink| labels.output(**sink).is_some()).count();
+        let mut reasons: Vec<String> = from.unmatched.into_iter().chain(to.unmatched).collect();
+        let verdict = match labels.verdict(&sinks) {
+            _ if !reasons.is_empty() => Verdict::Vacuous,
+            Verdict::Violated => Verdict::Holds,
+            Verdict::Holds => {
+                reasons.push("no information from the source arrives at any of these outputs".into());
+                Verdict::Violated
+            }
+            other => {
+                reasons.push("the flow is only through operations that nobody looks into".into());
+                other
+            }
+        };
+        RequireReport {
+            name: require.name.clone(),
+            from: texts(&require.from),
+            to: texts(&require.to),
+            verdict,
+            sinks_reached: reached,
+            sinks: sinks.len(),
+            reasons,
+        }
+    }
+
+    fn sink_groups(&self, selectors: &[Selector], sinks: &[Port]) -> Vec<SinkGroup> {
+        let mut groups: indexmap::IndexMap<(usize, PytreePath), Vec<Port>> = indexmap::IndexMap::new();
+        let outputs: Vec<Vec<&PytreePath>> =
+            self.graphs.iter().map(|named| named.graph.outputs().map(|(path, _)| path).collect()).collect();
+        for &sink in sinks {
+            let path = outputs[sink.graph][sink.position];
+            groups.entry((sink.graph, sink_group(selectors, path))).or_default().push(sink);
+        }
+        groups.into_iter().map(|((_, group), sinks)| SinkGroup { group, sinks }).collect()
+    }
+
+    /// Names what an undetermined verdict hangs on: opaque operations, or pairs that are only possible.
+    fn explain_opaque(
+        &mut self,
+        report: &mut InvariantReport,
+        sources: &Sources,
+        labels: &Labels,
+        sinks: &[Port],
+        counted: Crossings,
+    ) {
+        let reached: Vec<Port> = sinks.iter().copied().filter(|sink| labels.output(*sink).is_some()).collect();
+        for crossing in opaque_crossings(&self.system, sources, counted, &reached, OPAQUE_NAMED) {
+            let why = crossing.opacity.why().to_string();
+            report.opaque.push(describe_opaque(self.graphs[crossing.graph].graph, crossing.operation, why));
+        }
+        let possible = std::mem::take(&mut self.system.possible);
+        let without = propagate(&self.system, sources, counted);
+        self.system.possible = possible;
+        if sinks.iter().all(|sink| without.output(*sink).is_some() == labels.output(*sink).is_some()) {
+            return;
+        }
+        for (graph, pairs) in &self.system.possible {
+            let labelled = |position: &&usize| labels.output(Port { graph: *graph, position: **position }).is_some();
+            let Some(output) = pairs.outputs.iter().find(labelled) else { continue };
+            let Some(input) = pairs.inputs.first() else { continue };
+            let (output, input) = (self.output_name(*graph, *output), self.input_name(*graph, *input));
+            let others = pairs.outputs.len() * pairs.inputs.len() - 1;
+            let others = if others > 0 { format!(" (and {others} more pairs of this type)") } else { String::new() };
+            report.reasons.push(format!(
+                "`{output}` may be the next value of `{input}`{others}, and the source reaches it: say which in the \
+                 policy, `[carried]` with `\"{output}\" = \"{input}\"` or `\"{output}\" = \"terminal\"`"
+            ));
+        }
+    }
+
+    /// A `Holds` that must not be given although no path was found.
+    fn doubt(
+        &self,
+        report: &mut InvariantReport,
+        invariant: &Invariant,
+        sources: &Sources,
+        sinks: &[Port],
+        counted: Crossings,
+    ) {
+        for selector in invariant.from.iter().filter(|selector| selector.side() == Side::Scope) {
+            for (position, named) in self.graphs.iter().enumerate() {
+                if !selector.applies_to(named.name) {
+                    continue;
+                }
+                let mut operations = FixedBitSet::with_capacity(named.graph.operations().len());
+                for operation in selector.resolve(named.graph).operations {
+                    operations.insert(operation.index());
+                }
+                let is_trained = |value| self.may_be_trained(position, value);
+                for finding in invisible_cotangents(named.graph, &operations, is_trained).into_iter().take(3) {
+                    let operation = named.graph.operation(finding.operation);
+                    let name = named.graph.operation_name(finding.operation);
+                    let place = named.graph.user_place(operation.place);
+                    let place = place.map_or(String::new(), |place| format!(" at {place}"));
+                    report.reasons.push(format!(
+                        "mark the score: `{}` is differentiated and `{name}`{place} may pass a cotangent on without a \
+                         trace; end the scope with `score = jax.lax.optimization_barrier(score)`",
+                        selector.as_str(),
+                    ));
+                }
+                if let Some(reason) = self.hidden_gradient_rule(selector, position, &operations, sinks, counted) {
+                    report.reasons.push(reason);
+                }
+            }
+        }
+        let _ = sources;
+        if !report.reasons.is_empty() {
+            report.verdict = Verdict::Undetermined;
+        }
+    }
+
+    /// Inputs of a step that are never carried are not trained, so their cotangents reach nothing.
+    fn may_be_trained(&self, graph: usize, value: ValueId) -> bool {
+        let facts = self.graphs[graph].graph;
+        match facts.value(value).definition {
+            Definition::Argument(region, position) if region == facts.function(facts.entry()).body => {
+                self.pairs[graph].output_of(position as usize).is_some()
+            }
+            _ => true,
+        }
+    }
+
+    /// A gradient rule that somebody wrote (`jax.custom_vjp`) carries no scope name. If the scope is differentiated, no
+    /// cotangent in it is seen, and a cotangent elsewhere multiplies by an input that is only the probe's (the scope
+    /// reads it, no step updates it) on its way to a sink, that may be such a rule.
+    fn hidden_gradient_rule(
+        &self,
+        selector: &Selector,
+        graph: usize,
+        operations: &FixedBitSet,
+        sinks: &[Port],
+        counted: Crossings,
+    ) -> Option<String> {
+        let facts = self.graphs[graph].graph;
+        let paths = |id: OperationId| facts.scope_paths(facts.operation(id).scope).map(ScopePath::parse);
+        let members = || operations.ones().map(OperationId::new);
+        let mut differentiated = false;
+        for path in members().flat_map(paths) {
+            if path.transposed {
+                return None;
+            }
+            differentiated |= path.differentiated;
+        }
+        if !differentiated {
+            return None;
+        }
+        let parameters: BTreeSet<ValueId> = members()
+            .flat_map(|id| facts.operands(id).iter().copied())
+            .filter(|value| !self.may_be_trained(graph, *value))
+            .filter(|value| facts.tensor_type(*value).is_some_and(|tensor| tensor.element.is_continuous()))
+            .collect();
+        let is_cotangent = |id: &OperationId| paths(*id).any(|path| path.transposed);
+        let mut readers = facts.operations().ids().filter(|id| {
+            !operations.contains(id.index())
+                && facts.operands(*id).iter().any(|operand| parameters.contains(operand))
+                && is_cotangent(id)
+        });
+        let first = readers.next()?;
+        let ends = sinks.iter().filter(|sink| sink.graph == graph).filter_map(|sink| {
+            let value = facts.outputs().nth(sink.position)?.1;
+            Some((graph, value))
+        });
+        let slice = backward_slice(&self.system, counted, ends);
+        let reader = std::iter::once(first)
+            .chain(readers)
+            .find(|id| facts.results(*id).iter().any(|result| slice.contains(graph, result)))?;
+        let parameter = facts.operands(reader).iter().find(|operand| parameters.contains(*operand))?;
+        let input = facts.arguments(facts.function(facts.entry()).body).iter().position(|value| value == *parameter)?;
+        let input = self.input_name(graph, input);
+        let place = facts.user_place(facts.operation(reader).place).map_or(String::new(), |place| format!(" at {place}"));
+        Some(format!(
+            "mark the score: a cotangent that reaches a sink is made with `{input}`{place}, which `{}` reads too, and no \
+             cotangent of that scope is named; a custom gradient rule may hide it. Put the scope around the call of the \
+             rule, or add the source `input:{input}`",
+            selector.as_str(),
+        ))
+    }
+
+    fn environment_routes(
+        &self,
+        report: &mut InvariantReport,
+        sources: &Sources,
+        labels: &Labels,
+        counted: Crossings,
+        groups: &[SinkGroup],
+    ) {
+        if !self.edges.iter().any(|edge| edge.hop == Hop::Environment) {
+            return;
+        }
+        let counted = counted.and_environment();
+        let wider = propagate(&self.system, sources, counted);
+        let newly: Vec<SinkGroup> = groups
+            .iter()
+            .map(|group| SinkGroup {
+                group: group.group.clone(),
+                sinks: group.sinks.iter().copied().filter(|sink| labels.output(*sink).is_none()).collect(),
+            })
+            .filter(|group| !group.sinks.is_empty())
+            .collect();
+        report.environment = witnesses(&self.system, sources, &wider, counted, &newly);
+    }
+
+    /// What the verdict rests on.
+    fn assume(&self, report: &mut InvariantReport, labels: &Labels) {
+        if report.within == Within::Run {
+            for (graph, pairs) in self.pairs.iter().enumerate() {
+                let pairing = |pairing: &crate::graph::Pairing| {
+                    format!("{} -> {} (by {})", pairing.output, pairing.input, reading(pairing.reading))
+                };
+                let list: Vec<String> = pairs.pairings.iter().map(pairing).collect();
+                let list = if list.is_empty() { "nothing".into() } else { list.join(", ") };
+                report.assumptions.push(format!("carried: {}", self.qualified(graph, list)));
+                for position in 0..self.graphs[graph].graph.outputs().len() {
+                    let is_labelled = labels.output(Port { graph, position }).is_some();
+                    if is_labelled && pairs.input_of(position).is_none() {
+                        report.assumptions.push(format!("terminal: {}", self.output_name(graph, position)));
+                    }
+                }
+            }
+        }
+        let mut pure = BTreeSet::new();
+        for (position, named) in self.graphs.iter().enumerate() {
+            for (id, operation) in named.graph.operations().iter_enumerated() {
+                let is_known = !self.system.graphs[position].transfer().opacity(id).is_opaque();
+                if operation.kind == OperationKind::CustomCall && is_known {
+                    let target = named.graph.attribute(id, "call_target_name");
+                    pure.insert(target.and_then(|target| target.as_text()).unwrap_or_default().to_string());
+                }
+            }
+        }
+        if !pure.is_empty() {
+            let pure: Vec<String> = pure.into_iter().collect();
+            report.assumptions.push(format!("pure: custom calls {} do nothing but make their results", pure.join(", ")));
+        }
+        report.assumptions.push("terminates: loops end, whatever the source says".into());
+    }
+
+    /// What makes a proof empty.
+    fn warn(&self, report: &mut InvariantReport, labels: &Labels, sinks: &[Port]) {
+        if report.verdict == Verdict::Vacuous {
+            return;
+        }
+        if !labels.reaches_an_output() {
+            report.warnings.push(
+                "the source reaches no output at all: is its score used? Add a `[[require]]` from the source to what it \
+                 is meant to train"
+                    .into(),
+            );
+        }
+        let unchanged =
+            sinks.iter().filter(|sink| unchanged_input(self.graphs[sink.graph].graph, sink.position).is_some()).count();
+        if unchanged > 0 {
+            report.warnings.push(format!(
+                "{unchanged} of {} sinks are returned unchanged: this step does not train them, so nothing could reach \
+                 them",
+                sinks.len()
+            ));
+        }
+    }
+
+    fn certificate(&self, report: &InvariantReport, labels: &Labels, counted: Crossings) -> Certificate {
+        let edges = self.edges.iter().filter(|edge| edge.hop == Hop::Link || counted.environment);
+        Certificate {
+            version: CERTIFICATE_VERSION,
+            digests: self.graphs.iter().map(|named| named.graph.digest()).collect(),
+            names: match self.graphs {
+                [_] => Vec::new(),
+                graphs => graphs.iter().map(|named| named.name.to_string()).collect(),
+            },
+            within: report.within,
+            from: report.from.clone(),
+            to: report.to.clone(),
+            carried: self.overrides.iter().flat_map(|said| said.pairs.clone()).collect(),
+            terminal: self.overrides.iter().flat_map(|said| said.terminal.clone()).collect(),
+            edges: edges.cloned().collect(),
+            verdict: report.verdict,
+            evidence: match report.verdict {
+                Verdict::Violated => Evidence::Paths(report.witnesses.clone()),
+                _ => evidence(&self.system, labels),
+            },
+        }
+    }
+}
+
+fn ports(resolved: &Resolved) -> Vec<Port> {
+    let of_graph = |(graph, matched): (usize, &Matched)| {
+        matched.outputs.iter().map(move |&position| Port { graph, position }).collect::<Vec<_>>()
+    };
+    resolved.graphs.iter().enumerate().flat_map(of_graph).collect()
+}
+
+fn describe_opaque(graph: &TrainingGraph, id: OperationId, why: String) -> OpaqueOperation {
+    let operation = graph.operation(id);
+    let target = graph.attribute(id, "call_target_name").and_then(|target| target.as_text());
+    let name = graph.operation_name(id);
+    OpaqueOperation {
+        op: target.map_or(name.to_string(), |target| format!("{name} @{target}")),
+        place: graph.user_place(operation.place).map(ToString::to_string),
+        scope: graph.scope_paths(operation.scope).next().map(str::to_string),
+        line: operation.text_line,
+        why,
+    }
+}

@@ -1,0 +1,153 @@
+//! Floor 7: `cargo test` on model graphs.
+//!
+//! ```
+//! use openloop::graph::{GraphBuilder, OperationKind};
+//! use openloop::testing::check;
+//! use openloop::verdict::Within;
+//!
+//! let mut step = GraphBuilder::new("two boxes");
+//! let beliefs = step.input("params.beliefs.w", "tensor<8xf32>");
+//! let desires = step.input("params.desires.w", "tensor<8xf32>");
+//! let data = step.input("batch.x", "tensor<8xf32>");
+//! let score = step.scope("probe_reward", |step| step.add(OperationKind::Tanh, &[beliefs]));
+//! let new_beliefs = step.add(OperationKind::Add, &[beliefs, data]);
+//! let new_desires = step.add(OperationKind::Add, &[desires, score]);
+//! step.output("result.0.beliefs.w", new_beliefs);
+//! step.output("result.0.desires.w", new_desires);
+//! let graph = step.finish().expect("a valid graph");
+//!
+//! check(&graph)
+//!     .deny("scope:probe_reward", "output:**.beliefs.**")
+//!     .within(Within::Run)
+//!     .require("scope:probe_reward", "output:**.desires.**")
+//!     .assert_holds();
+//! ```
+//!
+//! The file `fixtures/examples/model_graph.rs` is a whole test to copy.
+
+use std::fmt;
+
+use crate::graph::TrainingGraph;
+use crate::policy::{Date, FlowPolicy};
+use crate::render::{NoSource, TerminalOptions, terminal};
+use crate::report::{NamedGraph, run};
+use crate::verdict::{RunReport, Verdict, Within};
+
+/// A check of a graph that is being put together. Nothing is checked until a method that asserts, or
+/// [`Check::report`], is called.
+#[must_use = "a check that asserts nothing checks nothing"]
+#[derive(Clone, Debug)]
+pub struct Check<'g> {
+    graph: &'g TrainingGraph,
+    denied: Vec<(String, String)>,
+    required: Vec<(String, String)>,
+    carried: Vec<(String, String)>,
+    within: Vec<Within>,
+}
+
+/// Begins a check of a graph.
+pub fn check(graph: &TrainingGraph) -> Check<'_> {
+    Check { graph, denied: Vec::new(), required: Vec::new(), carried: Vec::new(), within: Vec::new() }
+}
+
+impl Check<'_> {
+    /// No information from `source` may reach `sink`; both are selectors.
+    pub fn deny(mut self, source: &str, sink: &str) -> Self {
+        self.denied.push((source.into(), sink.into()));
+        self
+    }
+
+    /// Some information from `source` must reach `sink`: a positive control.
+    pub fn require(mut self, source: &str, sink: &str) -> Self {
+        self.required.push((source.into(), sink.into()));
+        self
+    }
+
+    /// How far to look. Without it, one step and a whole run.
+    pub fn within(mut self, within: Within) -> Self {
+        self.within.push(within);
+        self
+    }
+
+    /// Says that an output of one step is an input of the next, where structure does not tell.
+    pub fn carry(mut self, output: &str, input: &str) -> Self {
+        self.carried.push((output.into(), input.into()));
+        self
+    }
+
+    /// The report.
+    ///
+    /// # Panics
+    /// If a selector cannot be read, nothing is denied, or it is not clear which outputs are carried.
+    #[track_caller]
+    pub fn report(&self) -> RunReport {
+        assert!(!self.denied.is_empty(), "nothing is denied: call `deny` first");
+        let text = self.policy_text();
+        let policy = FlowPolicy::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let graphs = [NamedGraph { name: self.graph.name(), file: self.graph.name(), graph: self.graph }];
+        // No waivers, so the day does not matter.
+        let today = Date::from_unix_seconds(0);
+        run(&graphs, &policy, today, false).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The policy in its own language, so that this door and the command line cannot come to differ.
+    fn policy_text(&self) -> String {
+        let quote = |text: &str| serde_json::to_string(text).expect("a string is always JSON");
+        let within: Vec<String> = self.within.iter().map(|within| quote(within.as_str())).collect();
+        let within = if within.is_empty() { String::new() } else { format!("within = [{}]\n", within.join(", ")) };
+        let mut text = String::from("version = 1\n");
+        for (heading, flows, verb) in
+            [("invariant", &self.denied, "must not reach"), ("require", &self.required, "must reach")]
+        {
+            for (source, sink) in flows {
+                let name = quote(&format!("{source} {verb} {sink}"));
+                let (from, to) = (quote(source), quote(sink));
+                let within = if heading == "invariant" { within.as_str() } else { "" };
+                text.push_str(&format!("[[{heading}]]\nname = {name}\nfrom = [{from}]\nto = [{to}]\n{within}"));
+            }
+        }
+        if !self.carried.is_empty() {
+            text.push_str("[carried]\n");
+            for (output, input) in &self.carried {
+                text.push_str(&format!("{} = {}\n", quote(output), quote(input)));
+            }
+        }
+        text
+    }
+
+    /// Passes if every invariant holds and every required flow is there.
+    ///
+    /// # Panics
+    /// If not; the message is the rendered report.
+    #[track_caller]
+    pub fn assert_holds(&self) {
+        self.assert(Verdict::Holds);
+    }
+
+    /// Passes if every invariant is violated: for tests that plant a leak.
+    ///
+    /// # Panics
+    /// If not; the message is the rendered report.
+    #[track_caller]
+    pub fn assert_violated(&self) {
+        self.assert(Verdict::Violated);
+    }
+
+    #[track_caller]
+    fn assert(&self, expected: Verdict) {
+        let report = self.report();
+        let invariants_agree = report.invariants.iter().all(|invariant| invariant.verdict == expected);
+        let requires_hold = report.requires.iter().all(|require| require.verdict == Verdict::Holds);
+        if !invariants_agree || !requires_hold {
+            panic!("expected every invariant to be `{}`\n\n{}", expected.as_str(), Rendered(&report));
+        }
+    }
+}
+
+struct Rendered<'r>(&'r RunReport);
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&terminal::report(self.0, &TerminalOptions::default(), &NoSource))
+    }
+}

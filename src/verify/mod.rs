@@ -1,0 +1,179 @@
+//! Floor 4: re-checks a certificate, with its own small code.
+//!
+//! **Invariants.** Nothing of `transfer` or `flow` is used: the rules are written again, the other way round (what a
+//! value *takes from*, where the analysis lists what it *gives to*). Sources, sinks, carried pairs and edges are
+//! recomputed from the certificate's selectors and paths. It accepts only what it has checked: an unknown version, an
+//! unknown verdict, a field that does not fit is a refusal. There is no search here, only one look at each fact.
+
+mod facts;
+mod labels;
+mod local;
+mod paths;
+#[cfg(test)]
+mod tests;
+
+use crate::graph::{Digest, PairingOverride, PytreePath, TrainingGraph};
+use crate::policy::{Matched, Selector};
+use crate::verdict::{CERTIFICATE_VERSION, Certificate, CertificateEdge, Evidence, Hop, Verdict, Within};
+use facts::Facts;
+
+/// Finds what a selector picks. The policy floor does so by name ([`BySelectors`]); tests may do otherwise.
+pub trait Resolve {
+    /// What these selectors pick in the graph at this position.
+    fn resolve(&self, selectors: &[String], position: usize, graph: &TrainingGraph) -> Result<Matched, String>;
+}
+
+/// Selectors as policies write them; the name of each graph, for selectors that speak of one graph of several.
+#[derive(Clone, Debug)]
+pub struct BySelectors<'a> {
+    /// In the order of the graphs.
+    pub names: &'a [&'a str],
+}
+
+impl Resolve for BySelectors<'_> {
+    fn resolve(&self, selectors: &[String], position: usize, graph: &TrainingGraph) -> Result<Matched, String> {
+        let parsed: Result<Vec<Selector>, String> =
+            selectors.iter().map(|text| Selector::parse(text).map_err(|error| error.to_string())).collect();
+        let name = self.names.get(position).copied().unwrap_or_default();
+        let parsed = parsed?;
+        let own: Vec<&Selector> = parsed.iter().filter(|selector| selector.applies_to(name)).collect();
+        Ok(Selector::resolve_all(own, graph))
+    }
+}
+
+/// Re-checks a certificate against the graphs that it speaks of, in its order. Refused: every reason that was found.
+pub fn verify(certificate: &Certificate, graphs: &[&TrainingGraph], selectors: &dyn Resolve) -> Result<(), Vec<String>> {
+    let claim = Claim::new(certificate, graphs, selectors)?;
+    let problems = match (&certificate.evidence, certificate.verdict) {
+        (Evidence::Labels(evidence), Verdict::Holds) => labels::check(&claim, evidence),
+        (Evidence::Paths(evidence), Verdict::Violated) => paths::check(&claim, evidence),
+        (_, verdict) => vec![format!("a verdict `{}` with this evidence cannot be re-checked", verdict.as_str())],
+    };
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// An edge from an output to an input, by graph and position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edge {
+    from: (usize, usize),
+    to: (usize, usize),
+    hop: Hop,
+    /// Nothing decides whether it is there: a proof must hold with it, a path may not use it.
+    possible: bool,
+}
+
+/// What the certificate says, recomputed.
+struct Claim<'a> {
+    graphs: Vec<Facts<'a>>,
+    /// For each graph and operation whether its results are source.
+    sources: Vec<Vec<bool>>,
+    source_inputs: Vec<Vec<usize>>,
+    sinks: Vec<Vec<usize>>,
+    edges: Vec<Edge>,
+}
+
+impl<'a> Claim<'a> {
+    fn new(
+        certificate: &Certificate,
+        graphs: &[&'a TrainingGraph],
+        selectors: &dyn Resolve,
+    ) -> Result<Self, Vec<String>> {
+        if certificate.version != CERTIFICATE_VERSION {
+            let version = certificate.version;
+            return Err(vec![format!("certificate version {version}, expected {CERTIFICATE_VERSION}")]);
+        }
+        let digests: Vec<Digest> = graphs.iter().map(|graph| graph.digest()).collect();
+        if graphs.is_empty() || digests != certificate.digests {
+            return Err(vec!["the certificate is for other graphs: the digests differ".into()]);
+        }
+        let mut claim = Claim {
+            graphs: graphs.iter().map(|graph| Facts::new(graph)).collect(),
+            sources: Vec::new(),
+            source_inputs: Vec::new(),
+            sinks: Vec::new(),
+            edges: Vec::new(),
+        };
+        let mut problems = Vec::new();
+        for (position, graph) in graphs.iter().enumerate() {
+            let from = selectors.resolve(&certificate.from, position, graph).map_err(|error| vec![error])?;
+            let to = selectors.resolve(&certificate.to, position, graph).map_err(|error| vec![error])?;
+            if !from.outputs.is_empty() || !to.operations.is_empty() || !to.inputs.is_empty() {
+                problems.push("a source is an operation or an input, and a sink is an output".into());
+            }
+            claim.sources.push(claim.graphs[position].closed_sources(&from.operations));
+            claim.source_inputs.push(from.inputs);
+            claim.sinks.push(to.outputs);
+        }
+        if claim.sources.iter().flatten().all(|source| !source) && claim.source_inputs.iter().all(Vec::is_empty) {
+            problems.push("the selectors of the source pick nothing".into());
+        }
+        if claim.sinks.iter().all(Vec::is_empty) {
+            problems.push("the selectors of the sinks pick nothing".into());
+        }
+        if certificate.within == Within::Run {
+            claim.add_carried(certificate, &mut problems);
+        }
+        claim.edges_of_policy(&certificate.edges, &mut problems);
+        if problems.is_empty() { Ok(claim) } else { Err(problems) }
+    }
+
+    /// Carried pairs, and those that are possible. What the policy says applies to the graphs that have the paths.
+    fn add_carried(&mut self, certificate: &Certificate, problems: &mut Vec<String>) {
+        let has = |paths: &[PytreePath], root: &PytreePath| paths.iter().any(|path| path.starts_with(root));
+        let mut used = vec![false; certificate.carried.len() + certificate.terminal.len()];
+        for position in 0..self.graphs.len() {
+            let graph = self.graphs[position].graph;
+            let entry = graph.function(graph.entry());
+            let mut overrides = PairingOverride::default();
+            for (index, (output, input)) in certificate.carried.iter().enumerate() {
+                if has(&entry.outputs, output) && has(&entry.inputs, input) {
+                    overrides.pairs.push((output.clone(), input.clone()));
+                    used[index] = true;
+                }
+            }
+            for (index, output) in certificate.terminal.iter().enumerate() {
+                if has(&entry.outputs, output) {
+                    overrides.terminal.push(output.clone());
+                    used[certificate.carried.len() + index] = true;
+                }
+            }
+            let pairs = match graph.carried_pairs(&overrides) {
+                Ok(pairs) => pairs,
+                Err(error) => {
+                    problems.push(error.to_string());
+                    continue;
+                }
+            };
+            let mut add = |output: usize, input: usize, possible: bool| {
+                let (from, to) = ((position, output), (position, input));
+                self.edges.push(Edge { from, to, hop: Hop::Carried, possible });
+            };
+            pairs.pairs.iter().for_each(|pair| add(pair.output, pair.input, false));
+            for possible in &pairs.possible {
+                for &output in &possible.outputs {
+                    possible.inputs.iter().for_each(|&input| add(output, input, true));
+                }
+            }
+        }
+        if used.contains(&false) {
+            problems.push("a declared carried pair or terminal output is in none of the graphs".into());
+        }
+    }
+
+    fn edges_of_policy(&mut self, edges: &[CertificateEdge], problems: &mut Vec<String>) {
+        for edge in edges {
+            let find = |(position, path): &(usize, PytreePath), inputs: bool| {
+                let graph = self.graphs.get(*position)?.graph;
+                let entry = graph.function(graph.entry());
+                let paths = if inputs { &entry.inputs } else { &entry.outputs };
+                Some((*position, paths.iter().position(|candidate| candidate == path)?))
+            };
+            match (find(&edge.from, false), find(&edge.to, true), edge.hop) {
+                (Some(from), Some(to), hop @ (Hop::Link | Hop::Environment)) => {
+                    self.edges.push(Edge { from, to, hop, possible: false });
+                }
+                _ => problems.push(format!("the edge `{}` to `{}` does not fit the graphs", edge.from.1, edge.to.1)),
+            }
+        }
+    }
+}
