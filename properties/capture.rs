@@ -15,6 +15,10 @@ const REFUSED: &[(&str, &str)] =
 /// the inner operation).
 const LOSSY: &[&str] = &["locations.attrs", "reductions", "reductions.attrs"];
 
+/// Themes with Shardy's own collectives (`sdy.all_gather` and so on), which a compiler pass makes and JAX does not lower.
+/// They are read and kept as unknown; the names of their attributes are not brought together.
+const APART: &[&str] = &["sharding", "sharding.attrs"];
+
 #[test]
 fn both_forms_of_a_step_are_one_graph() {
     for step in corpus::steps() {
@@ -42,7 +46,7 @@ fn both_forms_of_every_operation_are_one_graph() {
         let theme = theme.trim_end_matches(".mlir");
         match (read(&corpus::bytes(&pretty)), read(&corpus::bytes(&generic))) {
             (Ok(a), Ok(b)) => {
-                assert_eq!(a.digest() == b.digest(), !LOSSY.contains(&theme), "{theme}");
+                assert_eq!(a.digest() == b.digest(), !LOSSY.contains(&theme) && !APART.contains(&theme), "{theme}");
                 equal += 1;
             }
             (Err(error), _) | (_, Err(error)) => assert_refusal(theme, &error),
@@ -96,6 +100,10 @@ fn arities_are_those_of_the_dialects() {
         let name = operation["name"].as_str().expect("a name");
         let kind = OperationKind::from_name(name);
         for (what, arity) in [("operands", kind.operands()), ("results", kind.results()), ("regions", kind.regions())] {
+            // A composite with regions is refused: the decomposition stands for it, and nothing says what regions do.
+            if (name, what) == ("stablehlo.composite", "regions") {
+                continue;
+            }
             let bound = |end: &str| operation[what][end].as_u64();
             let most = bound("max").unwrap_or(1000) as usize;
             assert!(arity.allows(most), "{name}: {most} {what}, the table says {arity}");

@@ -108,6 +108,7 @@ fn certificate(graphs: &[&TrainingGraph], within: Within, verdict: Verdict, evid
     Certificate {
         version: CERTIFICATE_VERSION,
         digests: graphs.iter().map(|graph| graph.digest()).collect(),
+        names: (0..graphs.len()).map(|position| format!("graph{position}")).collect(),
         within,
         from: vec!["from".into()],
         to: vec!["to".into()],
@@ -329,7 +330,8 @@ proptest! {
             if let Some(operation) = unlabelled {
                 let mut more = from.clone();
                 more[0].0.push(operation);
-                prop_assert!(verify(&claim, &graphs, &Fixed { from: more, to: positions(&clean) }).is_err());
+                let other = Fixed { from: more, to: positions(&clean) };
+                prop_assert!(verify(&claim, &graphs, &other).is_err());
             }
         }
     }

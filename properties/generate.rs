@@ -63,7 +63,7 @@ pub const EVERYTHING: Features = Features { calls: true, opaque: true };
 
 /// Random programs.
 pub fn programs(features: Features) -> impl Strategy<Value = Program> {
-    prop::collection::vec(any::<u16>(), 10..160).prop_map(move |entropy| Maker::new(entropy, features).program())
+    prop::collection::vec(any::<u16>(), 1..120).prop_map(move |entropy| Maker::new(entropy, features).program())
 }
 
 struct Maker {
@@ -100,9 +100,18 @@ impl Maker {
     }
 
     fn next(&mut self, below: usize) -> usize {
-        let drawn = self.entropy.get(self.at).copied().unwrap_or(0);
+        // The seed goes on for ever: what is drawn past its end still varies with all of it.
+        let drawn = self.entropy.get(self.at).copied().map_or_else(
+            || {
+                let mixed = self.entropy.iter().fold(self.at as u64, |sum, part| {
+                    (sum ^ u64::from(*part)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23)
+                });
+                (mixed >> 32) as usize
+            },
+            usize::from,
+        );
         self.at += 1;
-        drawn as usize % below.max(1)
+        drawn % below.max(1)
     }
 
     fn fresh(&mut self, kinds: &[Kind]) -> Vec<(Name, Kind)> {
@@ -197,7 +206,7 @@ impl Maker {
         use Kind::{Boolean, Float};
         let choice = self.next(if depth == 0 { 20 } else { 34 });
         match choice {
-            0 => self.simple("stablehlo.constant", Vec::new(), &[Float]),
+            0 if self.next(2) == 0 => self.simple("stablehlo.constant", Vec::new(), &[Float]),
             1 | 2 => {
                 let operands = self.floats(scope, 1);
                 self.simple("stablehlo.tanh", operands, &[Float])

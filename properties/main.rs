@@ -1,4 +1,9 @@
 //! Every property test is a module of this one binary: it links once.
 
+mod capture;
+mod corpus;
+mod flow;
+mod generate;
 mod policy;
 mod render;
+mod truth;

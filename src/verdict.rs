@@ -421,7 +421,7 @@ pub struct CertificateEdge {
     pub from: (usize, PytreePath),
     /// Graph and path of the input.
     pub to: (usize, PytreePath),
-    /// [`Hop::Link`] or [`Hop::Environment`].
+    /// [`Hop::Link`]; [`Hop::Carried`] for a link to the next step; [`Hop::Environment`].
     pub hop: Hop,
 }
 

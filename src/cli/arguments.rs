@@ -106,7 +106,7 @@ pub(super) struct CheckArguments {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The policy; without it and without --source, openloop.toml in this folder
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "sink", "within", "assume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "sink", "within", "assume", "carried"])]
     pub policy: Option<PathBuf>,
     /// Where information must not come from: a selector; may be repeated
     #[arg(long, value_name = "SELECTOR", requires = "sink")]
@@ -120,6 +120,10 @@ pub(super) struct CheckArguments {
     /// What may be assumed
     #[arg(long, value_enum, requires = "source")]
     pub assume: Vec<AssumeArgument>,
+    /// Say that an output of one step is an input of the next, where structure does not tell: result.0=params, or
+    /// result.2=terminal for none; may be repeated
+    #[arg(long, value_name = "OUTPUT=INPUT", requires = "source")]
+    pub carried: Vec<String>,
     /// Write the certificates to a file, for `openloop verify`
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,

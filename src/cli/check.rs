@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::{AssumeArgument, CheckArguments, Format, WithinArgument};
 use super::{Failure, Outcome, files, output};
-use crate::graph::{PairingError, TrainingGraph};
+use crate::graph::{PairingError, PytreePath, TrainingGraph};
 use crate::policy::{Date, FlowPolicy, PolicyError, Selector};
 use crate::render::{self, TerminalOptions, input_error};
 use crate::report::{NamedGraph, ReportError, run};
@@ -63,7 +63,14 @@ fn load_policy(arguments: &CheckArguments) -> Result<Loaded, Failure> {
         });
         let assume = arguments.assume.iter().map(|AssumeArgument::Finite| Assumption::Finite).collect();
         let policy = FlowPolicy::from_flags(parse(&arguments.source)?, parse(&arguments.sink)?, within, assume);
-        let policy = policy.map_err(|error| Failure::new(with_help(&error)))?;
+        let mut policy = policy.map_err(|error| Failure::new(with_help(&error)))?;
+        for text in &arguments.carried {
+            let (output, input) = text.split_once('=').ok_or_else(|| {
+                Failure::new(format!("--carried `{text}`: expected OUTPUT=INPUT, such as result.0=params"))
+            })?;
+            let input = (input.trim() != "terminal").then(|| PytreePath::parse(input.trim()));
+            policy = policy.carry(PytreePath::parse(output.trim()), input);
+        }
         return Ok(Loaded { policy, text: None });
     }
     let path = match &arguments.policy {
@@ -137,9 +144,16 @@ fn explain(error: ReportError, loaded: &Loaded) -> Failure {
         ReportError::Pairing { graph, error } => {
             let mut message = format!("{graph}: {error}");
             if let PairingError::Ambiguous { input, candidates } = &error {
-                message.push_str("\nhelp: say which in a policy, or look at one step only (--within step):\n\n  [carried]\n");
+                message.push_str("\nhelp: say which, or look at one step only (--within step)\n");
+                let in_policy = loaded.text.is_some();
+                if in_policy {
+                    message.push_str("\n  [carried]\n");
+                }
                 for candidate in candidates {
-                    message.push_str(&format!("  \"{candidate}\" = \"{input}\"\n"));
+                    message.push_str(&match in_policy {
+                        true => format!("  \"{candidate}\" = \"{input}\"\n"),
+                        false => format!("  --carried {candidate}={input}\n"),
+                    });
                 }
             }
             Failure::new(message)

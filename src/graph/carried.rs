@@ -3,8 +3,9 @@
 //! Whole subtrees are paired, root to root: leaf paths below the roots and types are equal, one to one. Inputs that
 //! the step does not use are gone from lowered text, so the output side may have leaves that the input side
 //! lacks, never the other way round. Positions are never used, leaf tails alone neither: `params.w`, `mu.w` and
-//! `nu.w` share theirs. The assignment that pairs most leaves stands; if two do, that is an error which lists them,
-//! not a guess.
+//! `nu.w` share theirs. The assignment that pairs most leaves stands, of those the one in which most names agree
+//! (`params.desires.w` with `result.0.desires.w` rather than `probe.w` with it); if two do, that is an error which
+//! lists them, not a guess.
 //!
 //! Single values (a key, a counter) have no structure to go by. They are paired if the names agree, or if there
 //! is one candidate on either side and the type is not a lone float (a loss next to a learning rate is no carried
@@ -136,6 +137,8 @@ struct Leaf<'a> {
 struct Group {
     root: PytreePath,
     inputs: Vec<usize>,
+    /// How many segments the paths below the root have together: the names that agree if it is paired.
+    names: usize,
     candidates: Vec<Candidate>,
 }
 
@@ -277,7 +280,8 @@ impl Pairer<'_> {
                 children.reverse();
                 open.extend(children);
             } else {
-                groups.push(Group { root, inputs, candidates });
+                let names = inputs.iter().map(|&input| self.inputs[input].path.segments().len() - depth).sum();
+                groups.push(Group { root, inputs, names, candidates });
             }
         }
         let choice = choose(&groups)?;
@@ -417,7 +421,8 @@ fn is_positional(path: &PytreePath) -> bool {
     path.tail(1).iter().all(|segment| segment.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Chooses a candidate, or none, for each group: roots do not overlap, most leaves are paired, fewest are left over.
+/// Chooses a candidate, or none, for each group: roots do not overlap, most leaves are paired, most names
+/// agree, fewest leaves are left over.
 fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
     /// The search is over a handful of groups with a handful of candidates; hostile input may have more.
     const MOST_STEPS: usize = 200_000;
@@ -427,12 +432,13 @@ fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
     for (position, &group) in order.iter().enumerate().rev() {
         rest[position] = rest[position + 1] + groups[group].inputs.len();
     }
-    type Score = (usize, std::cmp::Reverse<usize>);
+    // Leaves, names that agree, leaves left over.
+    type Score = (usize, usize, std::cmp::Reverse<usize>);
     let mut best: Option<(Score, Vec<Option<usize>>)> = None;
     let mut rival: Option<Vec<Option<usize>>> = None;
     let mut steps = 0;
     // A partial choice: how many groups are decided, the choice, the score.
-    let mut open = vec![(0, vec![None; groups.len()], (0, std::cmp::Reverse(0)))];
+    let mut open = vec![(0, vec![None; groups.len()], (0, 0, std::cmp::Reverse(0)))];
     while let Some((position, choice, score)) = open.pop() {
         steps += 1;
         if let Some((best_score, _)) = &best
@@ -468,8 +474,9 @@ fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
             if !overlaps {
                 let mut choice = choice.clone();
                 choice[group] = Some(number);
-                let left_over = score.1.0 + candidate.unused_inputs;
-                let score = (score.0 + groups[group].inputs.len(), std::cmp::Reverse(left_over));
+                let left_over = score.2.0 + candidate.unused_inputs;
+                let names = score.1 + groups[group].names;
+                let score = (score.0 + groups[group].inputs.len(), names, std::cmp::Reverse(left_over));
                 open.push((position + 1, choice, score));
             }
         }
@@ -488,4 +495,99 @@ fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
         return Err(PairingError::Ambiguous { input: group.root.clone(), candidates });
     }
     Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step whose inputs and outputs have these paths and types, and nothing in it but what types need.
+    fn step(inputs: &[(&str, &str)], outputs: &[(&str, &str)]) -> TrainingGraph {
+        let mut builder = GraphBuilder::new("step");
+        for (path, r#type) in inputs {
+            builder.input(*path, r#type);
+        }
+        for (path, r#type) in outputs {
+            let value = builder.constant("0", r#type);
+            builder.output(*path, value);
+        }
+        builder.finish().expect("a valid graph")
+    }
+
+    fn pairs(inputs: &[(&str, &str)], outputs: &[(&str, &str)]) -> Result<Vec<String>, PairingError> {
+        let graph = step(inputs, outputs);
+        let found = graph.carried_pairs(&PairingOverride::default())?;
+        Ok(found.pairings.iter().map(|pair| format!("{} -> {}", pair.output, pair.input)).collect())
+    }
+
+    const W: &str = "tensor<4xf32>";
+    const B: &str = "tensor<f32>";
+
+    #[test]
+    fn whole_subtrees_are_paired_whatever_their_roots_are_called() {
+        let inputs = [("params.a.w", W), ("params.a.b", B), ("opt.mu.a.w", W), ("opt.mu.a.b", B), ("x.t", W)];
+        let outputs =
+            [("result.0.a.w", W), ("result.0.a.b", B), ("result.1.mu.a.w", W), ("result.1.mu.a.b", B), ("result.2", B)];
+        assert_eq!(pairs(&inputs, &outputs).unwrap(), ["result.0 -> params", "result.1 -> opt"]);
+    }
+
+    #[test]
+    fn inputs_that_the_step_does_not_use_are_missing_and_the_rest_is_paired() {
+        let inputs = [("params.w", W), ("params.b", B)];
+        let outputs = [("result.0.w", W), ("result.0.b", B), ("result.0.unused", W)];
+        assert_eq!(pairs(&inputs, &outputs).unwrap(), ["result.0 -> params"]);
+    }
+
+    #[test]
+    fn two_assignments_are_an_error_that_lists_them() {
+        let inputs = [("params.w", W), ("params.b", B), ("momentum.w", W), ("momentum.b", B)];
+        let outputs = [("result.0.w", W), ("result.0.b", B), ("result.1.w", W), ("result.1.b", B)];
+        let error = pairs(&inputs, &outputs).unwrap_err();
+        let PairingError::Ambiguous { candidates, .. } = &error else { panic!("{error}") };
+        assert_eq!(candidates.len(), 2);
+        // Names tell.
+        let outputs = [("result.params.w", W), ("result.params.b", B), ("result.momentum.w", W), ("result.momentum.b", B)];
+        assert_eq!(pairs(&inputs, &outputs).unwrap(), ["result.params -> params", "result.momentum -> momentum"]);
+        // So does the policy.
+        let graph = step(&inputs, &[("result.0.w", W), ("result.0.b", B), ("result.1.w", W), ("result.1.b", B)]);
+        let said = PairingOverride { pairs: vec![("result.1".into(), "params".into())], terminal: Vec::new() };
+        let found = graph.carried_pairs(&said).unwrap();
+        assert_eq!(found.pairings.len(), 2);
+        assert_eq!(found.pairings[1].output.to_string(), "result.0");
+    }
+
+    #[test]
+    fn more_names_that_agree_are_better_evidence() {
+        let inputs = [("params.head.w", W), ("params.head.b", B), ("probe.w", W), ("probe.b", B)];
+        let outputs = [("result.0.head.w", W), ("result.0.head.b", B)];
+        assert_eq!(pairs(&inputs, &outputs).unwrap(), ["result.0 -> params"]);
+    }
+
+    #[test]
+    fn a_single_value_is_paired_by_name_or_as_the_only_one_of_its_type() {
+        let key = "tensor<2xui32>";
+        assert_eq!(pairs(&[("rng", key)], &[("result.0", key)]).unwrap(), ["result.0 -> rng"]);
+        assert_eq!(pairs(&[("rng", key)], &[("result.2.rng", key)]).unwrap(), ["result.2.rng -> rng"]);
+        // Two of a kind are possible pairs, and so is a loss next to a learning rate.
+        for (inputs, outputs) in
+            [(vec![("a", key), ("b", key)], vec![("result.0", key)]), (vec![("rate", B)], vec![("result.1", B)])]
+        {
+            let graph = step(&inputs, &outputs);
+            let found = graph.carried_pairs(&PairingOverride::default()).unwrap();
+            assert!(found.pairs.is_empty(), "{found:?}");
+            assert_eq!(found.possible.len(), 1);
+        }
+        // A metric that is named, next to an input of another name: neither.
+        let graph = step(&[("rate", B)], &[("result.1.loss", B)]);
+        assert!(graph.carried_pairs(&PairingOverride::default()).unwrap().possible.is_empty());
+    }
+
+    #[test]
+    fn what_is_declared_must_exist() {
+        let graph = step(&[("params.w", W)], &[("result.0.w", W)]);
+        let said = PairingOverride { pairs: Vec::new(), terminal: vec!["result.9".into()] };
+        assert_eq!(graph.carried_pairs(&said), Err(PairingError::NoSuchOutput("result.9".into())));
+        let said = PairingOverride { pairs: vec![("result.0".into(), "weights".into())], terminal: Vec::new() };
+        assert!(matches!(graph.carried_pairs(&said), Err(PairingError::NothingPaired { .. })));
+    }
 }

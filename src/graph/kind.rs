@@ -261,15 +261,18 @@ operation_kinds! {
     IsNegInf "chlo.is_neg_inf" [1] [1] [0];
     IsPosInf "chlo.is_pos_inf" [1] [1] [0];
     Lgamma "chlo.lgamma" [1] [1] [0];
+    MultiplyHigh "chlo.mulhi" [2] [1] [0];
     NextAfter "chlo.next_after" [2] [1] [0];
     Polygamma "chlo.polygamma" [2] [1] [0];
     RaggedDot "chlo.ragged_dot" [3] [1] [0];
+    Scan "chlo.scan" [any] [any] [1];
     Sinh "chlo.sinh" [1] [1] [0];
     Square "chlo.square" [1] [1] [0];
     ChloTan "chlo.tan" [1] [1] [0];
     TopK "chlo.top_k" [1] [2] [0];
     Zeta "chlo.zeta" [2] [1] [0];
     // Shardy: where tensors lie. Values pass unchanged.
+    ShardyConstant "sdy.constant" [0] [1] [0];
     ShardingConstraint "sdy.sharding_constraint" [1] [1] [0];
     Reshard "sdy.reshard" [1] [1] [0];
     ManualComputation "sdy.manual_computation" [any] [any] [1];

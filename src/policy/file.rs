@@ -80,6 +80,8 @@ pub struct Link {
     pub from: Selector,
     /// The inputs.
     pub to: Selector,
+    /// `step`: the other graph takes the value in the same step; `run`: in the next one.
+    pub within: Within,
     pub(super) origin: Origin,
 }
 
@@ -143,6 +145,12 @@ impl FlowPolicy {
         };
         let invariants = within.map_or_else(|| vec![Within::Step, Within::Run], |within| vec![within]);
         Ok(FlowPolicy { invariants: invariants.into_iter().map(entry).collect(), ..FlowPolicy::default() })
+    }
+
+    /// The same policy, told that an output of one step is an input of the next; [`None`]: that it is not carried.
+    pub fn carry(mut self, output: PytreePath, input: Option<PytreePath>) -> Self {
+        self.carried.push(Carried { graph: None, output, input });
+        self
     }
 
     /// What is denied, in the order of the file; `step` before `run` where one entry asks for both.
@@ -503,7 +511,8 @@ impl Reader<'_> {
             let error = self.error(raw, "a link goes from one graph to another");
             return Err(error.with_help("what a graph carries to its own next step belongs in [carried]"));
         }
-        Ok(Link { from, to, origin: self.origin(raw) })
+        let within = raw.get_ref().within.as_ref().map_or(Ok(Within::Step), |within| self.within(within))?;
+        Ok(Link { from, to, within, origin: self.origin(raw) })
     }
 
     fn carried(&self, output: &Spanned<String>, input: &Spanned<RawCarried>) -> Read<Carried> {

@@ -78,6 +78,7 @@ pub(super) struct RawGraph {
 pub(super) struct RawLink {
     pub(super) from: Option<Spanned<String>>,
     pub(super) to: Option<Spanned<String>>,
+    pub(super) within: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::graph::{PytreePath, TrainingGraph, ValueId};
-use crate::verdict::Hop;
+use crate::verdict::{Hop, Within};
 
 use super::error::{Origin, PolicyError};
 use super::file::{EnvironmentEdge, FlowPolicy, Link};
@@ -23,14 +23,16 @@ pub struct SystemEdge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum EdgeKind {
     Link,
+    NextStep,
     Environment,
 }
 
 impl SystemEdge {
-    /// [`Hop::Link`] or [`Hop::Environment`].
+    /// [`Hop::Link`], [`Hop::Carried`] for a link to the next step, or [`Hop::Environment`].
     pub fn hop(&self) -> Hop {
         match self.kind {
             EdgeKind::Link => Hop::Link,
+            EdgeKind::NextStep => Hop::Carried,
             EdgeKind::Environment => Hop::Environment,
         }
     }
@@ -121,6 +123,7 @@ fn link_edges(link: &Link, graphs: Graphs<'_>, edges: &mut Vec<SystemEdge>) -> R
     }
     let by_tail: FxHashMap<&[Box<str>], &Leaf<'_>> =
         outputs.iter().map(|output| (output.path.tail(from_depth), output)).collect();
+    let kind = if link.within == Within::Run { EdgeKind::NextStep } else { EdgeKind::Link };
     let mut unpaired = Vec::new();
     for input in &inputs {
         let input_type = type_text(to_graph, input);
@@ -128,7 +131,7 @@ fn link_edges(link: &Link, graphs: Graphs<'_>, edges: &mut Vec<SystemEdge>) -> R
             Some(output) if type_text(from_graph, output) == input_type => edges.push(SystemEdge {
                 from: (from_number, output.position),
                 to: (to_number, input.position),
-                kind: EdgeKind::Link,
+                kind,
             }),
             Some(output) => unpaired.push(format!(
                 "`{}` is {input_type}, but `{}` is {}",

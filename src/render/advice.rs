@@ -19,12 +19,13 @@ pub(super) fn advice(invariant: &InvariantReport) -> Vec<String> {
     match invariant.verdict {
         Verdict::Holds => Vec::new(),
         Verdict::Violated => of_violation(invariant),
-        Verdict::Vacuous => vec![
-            "`openloop inspect FILE` lists the scopes, inputs and outputs that a selector can name.".to_owned(),
-            "A scope is in the text only if the step marks it, `with jax.named_scope(\"probe_reward\"):`, and was \
-             lowered with `as_text(debug_info=True)`."
-                .to_owned(),
-        ],
+        Verdict::Vacuous => {
+            let names = "`openloop inspect FILE` lists the scopes, inputs and outputs that a selector can name.";
+            let mark = "A scope is in the text only if the step marks it, `with jax.named_scope(\"probe_reward\"):`, and \
+                        was lowered with `as_text(debug_info=True)`.";
+            let scope = invariant.reasons.iter().any(|reason| reason.contains("scope:"));
+            [names].into_iter().chain(scope.then_some(mark)).map(str::to_owned).collect()
+        }
         Verdict::Undetermined if !invariant.opaque.is_empty() => vec![
             "If what the operation computes does not need to carry the reward, move it out of the step, or express \
              it with operations that openloop reads."
@@ -38,13 +39,14 @@ fn of_violation(invariant: &InvariantReport) -> Vec<String> {
     let path = &invariant.witness;
     let mut advice = Vec::new();
     let rows = fold::rows(path);
-    advice.extend(one_check(path));
     let within_step = path.iter().all(|step| !matches!(step.hop, Hop::Carried | Hop::Link | Hop::Environment));
     let explicit = path.iter().all(|step| step.hop != Hop::Implicit);
     if let Some(number) = one_number(invariant) {
         advice.push(number);
     } else if within_step && explicit {
         advice.extend(gradient(&rows));
+    } else if within_step {
+        advice.extend(one_check(path));
     }
     if advice.is_empty() {
         advice.extend(choice(path));
@@ -90,15 +92,16 @@ fn gradient(rows: &[Row<'_>]) -> Option<String> {
     }
     let enters = after.iter().position(|row| row.phase == Some(Phase::Cotangent))?;
     let (left, loss) = (at(last.steps[last.steps.len() - 1]), &after[enters]);
-    let start = format!("The path leaves the reward at {left} and enters a gradient at {}", at(loss.first()));
+    let entry = at(loss.first());
+    let start = format!("The path leaves the reward at {left} and enters a gradient at {entry}");
     // Inside one loss, then on into another scope: the boundary is where a stop-gradient goes.
     let inside = after[enters..].iter().take_while(|row| row.phase.is_some() && row.scope == loss.scope).count();
     let (border, next) = (&after[enters + inside - 1], after.get(enters + inside));
     Some(match next.filter(|next| next.phase == Some(Phase::Cotangent) && !loss.scope.is_empty()) {
         Some(next) => format!(
-            "{start}. At {} that gradient goes from `{}` on into `{}`: if this loss is to train the desires alone, cut \
+            "{start}. {} that gradient goes from `{}` on into `{}`: if this loss is to train the desires alone, cut \
              it there, with `jax.lax.stop_gradient(..)` around what `{}` takes from the beliefs.",
-            at(border.first()),
+            if at(border.first()) == entry { "There".to_owned() } else { format!("At {}", at(border.first())) },
             loss.scope,
             if next.scope.is_empty() { "its inputs" } else { &next.scope },
             loss.scope

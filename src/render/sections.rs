@@ -145,8 +145,10 @@ pub(super) fn summary(page: &mut Page, report: &RunReport) {
             text::thousands(graph.inputs as u128),
             text::thousands(graph.outputs as u128)
         );
-        let line = Line::new().add(style::PLACE, &text::elide_middle(&text::safe(&graph.file), page.width() / 2));
         let name = if graph.name.is_empty() { String::new() } else { format!("  {}", graph.name) };
+        let rest = text::width(&text::safe(&name)) + text::width(&size) + 2;
+        let room = page.width().saturating_sub(rest).max(page.width() / 3);
+        let line = Line::new().add(style::PLACE, &text::elide_middle(&text::safe(&graph.file), room));
         page.line(line.plain(&name).add(style::DIM, &format!("  {size}")));
     }
     let waived = report.invariants.iter().filter(|invariant| invariant.waived.is_some()).count();

@@ -64,7 +64,7 @@ impl PathView<'_> {
         let line = Line::new().plain("  ").add(style::GUTTER, corner);
         if !is_operation(first) {
             let what = match first.hop {
-                Hop::Sink => "the sink: information from the source reaches this output",
+                Hop::Sink => "a sink",
                 Hop::Source => "an input that is a source",
                 _ => "an input or output of the step",
             };
@@ -185,12 +185,14 @@ fn shown(rows: &[Row<'_>]) -> Vec<bool> {
     if rows.len() <= MANY_ROWS {
         return shown;
     }
-    // The first gradient row says where the path gets into an update: it stays too.
+    // The first gradient row says where the path gets into an update, and the row before a crossing what is carried:
+    // they stay too.
     let mut last_phase = None;
     for (position, row) in rows.iter().enumerate() {
         let turns = row.phase != last_phase && row.phase.is_some();
         last_phase = row.phase.or(last_phase);
-        shown[position] = position < KEPT || position + KEPT >= rows.len() || row.matters() || turns;
+        let crosses = rows.get(position + 1).is_some_and(|next| fold::stands_alone(next.first()));
+        shown[position] = position < KEPT || position + KEPT >= rows.len() || row.matters() || turns || crosses;
     }
     for position in 1..rows.len() - 1 {
         if shown[position - 1] && shown[position + 1] {

@@ -307,8 +307,9 @@ impl Run<'_> {
                 let list = if list.is_empty() { "nothing".into() } else { list.join(", ") };
                 report.assumptions.push(format!("carried: {}", self.qualified(graph, list)));
                 for position in 0..self.graphs[graph].graph.outputs().len() {
-                    let is_labelled = labels.output(Port { graph, position }).is_some();
-                    if is_labelled && pairs.input_of(position).is_none() {
+                    let port = Port { graph, position };
+                    let is_linked = self.system.edges.iter().any(|edge| edge.from == port);
+                    if labels.output(port).is_some() && !is_linked {
                         report.assumptions.push(format!("terminal: {}", self.output_name(graph, position)));
                     }
                 }
@@ -355,7 +356,11 @@ impl Run<'_> {
     }
 
     fn certificate(&self, report: &InvariantReport, labels: &Labels, counted: Crossings) -> Certificate {
-        let edges = self.edges.iter().filter(|edge| edge.hop == Hop::Link || counted.environment);
+        let edges = self.edges.iter().filter(|edge| match edge.hop {
+            Hop::Carried => counted.carried,
+            Hop::Environment => counted.environment,
+            _ => true,
+        });
         Certificate {
             version: CERTIFICATE_VERSION,
             digests: self.graphs.iter().map(|named| named.graph.digest()).collect(),

@@ -132,7 +132,11 @@ impl<'a> Run<'a> {
         let named: Vec<(&str, &TrainingGraph)> = graphs.iter().map(|named| (named.name, named.graph)).collect();
         let mut edges = Vec::new();
         for edge in policy.system_edges(&named)? {
-            let crossing = if edge.hop() == Hop::Link { Crossing::Link } else { Crossing::Environment };
+            let crossing = match edge.hop() {
+                Hop::Link => Crossing::Link,
+                Hop::Carried => Crossing::Carried,
+                _ => Crossing::Environment,
+            };
             system.connect(edge.from, edge.to, crossing);
             let output = graphs[edge.from.0].graph.outputs().nth(edge.from.1).map(|(path, _)| path.clone());
             let input = graphs[edge.to.0].graph.inputs().nth(edge.to.1).map(|(path, _)| path.clone());

@@ -64,6 +64,7 @@ pub(super) fn edges(transfer: &Transfer<'_>, operation: OperationId, rule: Rule,
         Rule::Map => map(&mut parts),
         Rule::SelectAndScatter => select_and_scatter(&mut parts),
         Rule::AllReduce => all_reduce(&mut parts),
+        Rule::Scan => scan(&mut parts),
         Rule::Computation => computation(&mut parts),
         // The caller keeps those without regions for itself.
         Rule::Nothing
@@ -217,7 +218,17 @@ fn all_reduce(parts: &mut Parts<'_>) {
     }
 }
 
-/// `manual_computation` and `named_computation`: a body that runs once.
+/// `chlo.scan`: a body that runs once for each slice. Which operands are inputs and which are carried is in an
+/// attribute that no lowered step has needed yet, so everything goes everywhere.
+fn scan(parts: &mut Parts<'_>) {
+    let Some(&region) = parts.regions.first() else { return };
+    let sources: Vec<ValueId> = parts.operands.iter().chain(parts.graph.yields(region)).copied().collect();
+    let targets: Vec<ValueId> = parts.graph.arguments(region).iter().chain(parts.results.iter()).collect();
+    for source in sources {
+        targets.iter().for_each(|target| parts.data(source, *target));
+    }
+}
+
 fn computation(parts: &mut Parts<'_>) {
     for position in 0..parts.operands.len() {
         let argument = parts.argument(0, position);

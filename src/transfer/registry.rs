@@ -59,6 +59,8 @@ pub enum Rule {
     SelectAndScatter,
     /// `all_reduce` and `reduce_scatter`.
     AllReduce,
+    /// `scan` of CHLO.
+    Scan,
     /// A region that runs once.
     Computation,
     /// A function's body stands for it. Without one it is opaque.
@@ -250,9 +252,10 @@ pub fn rule_of(kind: OperationKind) -> Rule {
         | Kind::Sinh
         | Kind::Square
         | Kind::ChloTan
+        | Kind::MultiplyHigh
         | Kind::Zeta => JOIN,
         Kind::BroadcastSelect => implicit_at(0),
-        Kind::ChloConstant => Rule::Nothing,
+        Kind::ChloConstant | Kind::ShardyConstant => Rule::Nothing,
         Kind::ConstantLike => Rule::Shape,
         Kind::ChloDynamicReshape => implicit_from(1),
         Kind::RaggedDot => implicit_from(2),
@@ -260,6 +263,7 @@ pub fn rule_of(kind: OperationKind) -> Rule {
 
         // Shardy: where tensors lie.
         Kind::ShardingConstraint | Kind::Reshard | Kind::PropagationBarrier => Rule::ElementByElement,
+        Kind::Scan => Rule::Scan,
         Kind::ManualComputation | Kind::NamedComputation => Rule::Computation,
         Kind::ShardingGroup => Rule::Nothing,
 

@@ -14,30 +14,35 @@ mod tests;
 
 use crate::graph::{Digest, PairingOverride, PytreePath, TrainingGraph};
 use crate::policy::{Matched, Selector};
-use crate::verdict::{CERTIFICATE_VERSION, Certificate, CertificateEdge, Evidence, Hop, Verdict, Within};
+use crate::verdict::{CERTIFICATE_VERSION, Certificate, Evidence, Hop, Verdict, Within};
 use facts::Facts;
 
-/// Finds what a selector picks. The policy floor does so by name ([`BySelectors`]); tests may do otherwise.
+/// Finds what selectors pick. The policy floor does so ([`BySelectors`]); tests may do otherwise.
 pub trait Resolve {
     /// What these selectors pick in the graph at this position.
     fn resolve(&self, selectors: &[String], position: usize, graph: &TrainingGraph) -> Result<Matched, String>;
 }
 
-/// Selectors as policies write them; the name of each graph, for selectors that speak of one graph of several.
-#[derive(Clone, Debug)]
+/// Selectors as policies write them.
+#[derive(Clone, Copy, Debug)]
 pub struct BySelectors<'a> {
-    /// In the order of the graphs.
+    /// How selectors call the graphs, in their order; empty if there is one.
     pub names: &'a [&'a str],
 }
 
 impl Resolve for BySelectors<'_> {
     fn resolve(&self, selectors: &[String], position: usize, graph: &TrainingGraph) -> Result<Matched, String> {
-        let parsed: Result<Vec<Selector>, String> =
-            selectors.iter().map(|text| Selector::parse(text).map_err(|error| error.to_string())).collect();
-        let name = self.names.get(position).copied().unwrap_or_default();
-        let parsed = parsed?;
-        let own: Vec<&Selector> = parsed.iter().filter(|selector| selector.applies_to(name)).collect();
-        Ok(Selector::resolve_all(own, graph))
+        let mut own = Vec::new();
+        for text in selectors {
+            let selector = Selector::parse(text).map_err(|error| error.to_string())?;
+            match self.names.get(position) {
+                Some(name) if selector.applies_to(name) => own.push(selector),
+                Some(_) => {}
+                None if selector.graph().is_none() => own.push(selector),
+                None => return Err(format!("`{text}` speaks of a graph by name, and there are no names")),
+            }
+        }
+        Ok(Selector::resolve_all(&own, graph))
     }
 }
 
@@ -86,6 +91,11 @@ impl<'a> Claim<'a> {
         if graphs.is_empty() || digests != certificate.digests {
             return Err(vec!["the certificate is for other graphs: the digests differ".into()]);
         }
+        let names = &certificate.names;
+        let unique = names.iter().enumerate().all(|(position, name)| !names[..position].contains(name));
+        if !(names.len() == graphs.len() && unique || names.is_empty() && graphs.len() == 1) {
+            return Err(vec!["there is not one name for each graph".into()]);
+        }
         let mut claim = Claim {
             graphs: graphs.iter().map(|graph| Facts::new(graph)).collect(),
             sources: Vec::new(),
@@ -95,8 +105,9 @@ impl<'a> Claim<'a> {
         };
         let mut problems = Vec::new();
         for (position, graph) in graphs.iter().enumerate() {
-            let from = selectors.resolve(&certificate.from, position, graph).map_err(|error| vec![error])?;
-            let to = selectors.resolve(&certificate.to, position, graph).map_err(|error| vec![error])?;
+            let resolve = |texts: &[String]| selectors.resolve(texts, position, graph);
+            let from = resolve(&certificate.from).map_err(|error| vec![error])?;
+            let to = resolve(&certificate.to).map_err(|error| vec![error])?;
             if !from.outputs.is_empty() || !to.operations.is_empty() || !to.inputs.is_empty() {
                 problems.push("a source is an operation or an input, and a sink is an output".into());
             }
@@ -113,7 +124,7 @@ impl<'a> Claim<'a> {
         if certificate.within == Within::Run {
             claim.add_carried(certificate, &mut problems);
         }
-        claim.edges_of_policy(&certificate.edges, &mut problems);
+        claim.edges_of_policy(certificate, &mut problems);
         if problems.is_empty() { Ok(claim) } else { Err(problems) }
     }
 
@@ -160,8 +171,8 @@ impl<'a> Claim<'a> {
         }
     }
 
-    fn edges_of_policy(&mut self, edges: &[CertificateEdge], problems: &mut Vec<String>) {
-        for edge in edges {
+    fn edges_of_policy(&mut self, certificate: &Certificate, problems: &mut Vec<String>) {
+        for edge in &certificate.edges {
             let find = |(position, path): &(usize, PytreePath), inputs: bool| {
                 let graph = self.graphs.get(*position)?.graph;
                 let entry = graph.function(graph.entry());
@@ -169,7 +180,7 @@ impl<'a> Claim<'a> {
                 Some((*position, paths.iter().position(|candidate| candidate == path)?))
             };
             match (find(&edge.from, false), find(&edge.to, true), edge.hop) {
-                (Some(from), Some(to), hop @ (Hop::Link | Hop::Environment)) => {
+                (Some(from), Some(to), hop @ (Hop::Link | Hop::Carried | Hop::Environment)) => {
                     self.edges.push(Edge { from, to, hop, possible: false });
                 }
                 _ => problems.push(format!("the edge `{}` to `{}` does not fit the graphs", edge.from.1, edge.to.1)),

@@ -15,15 +15,15 @@ impl<'a> Reader<'a> {
     pub(super) fn pretty(&mut self, start: usize, name: &'a str, results: usize) -> Read<Option<Open<'a>>> {
         let kind = Kind::from_name(name);
         match kind {
-            Kind::Constant | Kind::ChloConstant => return self.constant(start, name, kind),
+            Kind::Constant | Kind::ChloConstant | Kind::ShardyConstant => return self.constant(start, name, kind),
             Kind::While => return self.r#while(start, name, results).map(Some),
             Kind::Reduce => return self.reduce(start, name, results).map(Some),
             Kind::ManualComputation => return self.manual_computation(start, name, results).map(Some),
             Kind::NamedComputation => return self.named_computation(start, name, results).map(Some),
+            Kind::Scan => return self.scan(start, name, results).map(Some),
             _ if name == "call_indirect" => {
                 return Err(self.cursor.error_from(start, "indirect calls are not supported"));
             }
-            _ if name == "chlo.scan" => return self.scan(start, name, results).map(Some),
             _ => {}
         }
         self.pieces(kind)?;
