@@ -2,6 +2,7 @@
 
 mod capture;
 mod corpus;
+mod floors;
 mod flow;
 mod generate;
 mod policy;

@@ -269,6 +269,13 @@ impl BitMatrix {
         })
     }
 
+    /// Whether a row and a set of columns, packed 64 to a word, have one in common.
+    #[inline]
+    pub fn row_meets(&self, row: usize, columns: &[u64]) -> bool {
+        let words = &self.words[row * self.words_per_row..(row + 1) * self.words_per_row];
+        words.iter().zip(columns).any(|(word, column)| word & column != 0)
+    }
+
     /// Whether a row has no bit set.
     pub fn row_is_empty(&self, row: usize) -> bool {
         self.words[row * self.words_per_row..(row + 1) * self.words_per_row].iter().all(|&word| word == 0)
@@ -293,6 +300,7 @@ mod tests {
         assert!(bits.join_rows(0, 1));
         assert!(!bits.join_rows(0, 1));
         assert!(bits.contains(1, 129) && !bits.contains(1, 128));
+        assert!(bits.row_meets(0, &[0, 0, 2]) && !bits.row_meets(0, &[2, 2, 1]) && !bits.row_meets(0, &[]));
     }
 
     #[test]

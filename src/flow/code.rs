@@ -24,6 +24,9 @@ pub(super) enum Instruction {
     Call(u32),
     /// The end of a loop: if an edge that leads back moves a label, go on at `start`.
     Repeat { start: u32, clear: Slots, opaque: Slots },
+    /// The end of a loop that lies deep in others: if a label moves, the function runs again as a whole. (Loops in
+    /// loops that each go back at once take a time that grows with the square of the depth.)
+    RepeatAll { clear: Slots, opaque: Slots },
 }
 
 /// A range in the list of edges.
@@ -133,6 +136,9 @@ pub struct FlowGraph<'g> {
     neighbours: OnceLock<Neighbours>,
 }
 
+/// So many loops in loops go back on their own.
+const DEEP: usize = 8;
+
 /// How many parameters are followed at once while summaries are made: bounds the memory for very wide functions.
 const COLUMNS_AT_ONCE: usize = 512;
 
@@ -222,26 +228,33 @@ impl<'g> FlowGraph<'g> {
     pub(super) fn run(&self, function: FunctionId, state: &mut impl State) {
         let code = self.bodies[function.index()].code.clone();
         let mut at = code.start;
-        while at < code.end {
+        let mut again = false;
+        while at < code.end || again {
+            if at >= code.end {
+                (at, again) = (code.start, false);
+            }
             match self.code[at] {
-                Instruction::Clear(slots) => self.join_all(slots, Strength::Clear, state),
-                Instruction::Opaque(slots) => self.join_all(slots, Strength::Opaque, state),
-                Instruction::Call(site) => {
-                    state.call(self, self.sites[site as usize]);
-                    false
+                Instruction::Clear(slots) => {
+                    self.join_all(slots, Strength::Clear, state);
                 }
+                Instruction::Opaque(slots) => {
+                    self.join_all(slots, Strength::Opaque, state);
+                }
+                Instruction::Call(site) => state.call(self, self.sites[site as usize]),
                 Instruction::Repeat { start, clear, opaque } => {
-                    let changed = self.join_all(clear, Strength::Clear, state)
-                        | self.join_all(opaque, Strength::Opaque, state);
-                    if changed {
+                    if self.join_both(clear, opaque, state) {
                         at = start as usize;
                         continue;
                     }
-                    false
                 }
-            };
+                Instruction::RepeatAll { clear, opaque } => again |= self.join_both(clear, opaque, state),
+            }
             at += 1;
         }
+    }
+
+    fn join_both(&self, clear: Slots, opaque: Slots, state: &mut impl State) -> bool {
+        self.join_all(clear, Strength::Clear, state) | self.join_all(opaque, Strength::Opaque, state)
     }
 
     #[inline]
@@ -312,7 +325,7 @@ impl<'g> FlowGraph<'g> {
                 Instruction::Clear(slots) => (slots, nothing),
                 Instruction::Opaque(slots) => (nothing, slots),
                 Instruction::Call(_) => (nothing, nothing),
-                Instruction::Repeat { clear, opaque, .. } => (clear, opaque),
+                Instruction::Repeat { clear, opaque, .. } | Instruction::RepeatAll { clear, opaque } => (clear, opaque),
             };
             of(clear, Strength::Clear).chain(of(opaque, Strength::Opaque))
         })
@@ -381,6 +394,8 @@ impl State for Rows {
     }
 }
 
+type EdgeList = Vec<(u32, u32)>;
+
 /// An operation whose regions are being listed.
 struct Open {
     operation: OperationId,
@@ -447,7 +462,10 @@ impl<'f, 'g> Lister<'f, 'g> {
             let (clear, opaque) = self.collect(open.operation, Part::Back);
             if !clear.is_empty() || !opaque.is_empty() {
                 let (clear, opaque) = (self.store(&clear), self.store(&opaque));
-                self.flow.code.push(Instruction::Repeat { start: open.start, clear, opaque });
+                self.flow.code.push(match self.open.len() < DEEP {
+                    true => Instruction::Repeat { start: open.start, clear, opaque },
+                    false => Instruction::RepeatAll { clear, opaque },
+                });
             }
             self.fence = self.flow.code.len();
             self.list(open.operation, Part::Leave);
@@ -504,7 +522,7 @@ impl<'f, 'g> Lister<'f, 'g> {
     }
 
     /// The edges of one part of an operation with regions, known and opaque.
-    fn collect(&mut self, operation: OperationId, part: Part) -> (Vec<(u32, u32)>, Vec<(u32, u32)>) {
+    fn collect(&mut self, operation: OperationId, part: Part) -> (EdgeList, EdgeList) {
         let (mut clear, mut opaque) = (Vec::new(), Vec::new());
         let FlowGraph { transfer, bodies, graph, .. } = &mut *self.flow;
         let body = &mut bodies[self.function.index()];

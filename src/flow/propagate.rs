@@ -8,6 +8,9 @@ use crate::graph::FunctionId;
 struct Bytes<'a> {
     values: &'a mut [u8],
     world: bool,
+    /// The labelled operands of a call, packed 64 to a word: at all, and clearly.
+    labelled: Vec<u64>,
+    clearly: Vec<u64>,
 }
 
 impl State for Bytes<'_> {
@@ -28,26 +31,36 @@ impl State for Bytes<'_> {
         let operands = graph.operands(site.operation);
         let results = graph.results(site.operation);
         let yields = graph.yields(graph.function(site.callee).body);
-        let labelled = operands.iter().fold(0, |label, operand| label | self.values[operand.index()]);
         let summary = &flow.bodies[site.callee.index()].summary;
-        for (position, (result, yielded)) in results.iter().zip(yields).enumerate() {
-            // What sources in the callee make of it, and then what comes through its parameters.
-            let mut label = self.values[result.index()] | self.values[yielded.index()];
-            if labelled & !label != 0 {
-                for parameter in summary.any.row(position) {
-                    let clear = summary.clear.contains(position, parameter);
-                    label |= self.values[operands[parameter].index()] & if clear { FULL } else { ANY };
-                    if labelled & !label == 0 {
-                        break;
-                    }
-                }
+        // What sources in the callee make of the results.
+        for (result, yielded) in results.iter().zip(yields) {
+            self.values[result.index()] |= self.values[yielded.index()];
+        }
+        // And what comes through its parameters.
+        for words in [&mut self.labelled, &mut self.clearly] {
+            words.clear();
+            words.resize(operands.len().div_ceil(64), 0);
+        }
+        let mut all = 0;
+        for (position, operand) in operands.iter().enumerate() {
+            let label = self.values[operand.index()];
+            all |= label;
+            self.labelled[position / 64] |= u64::from(label & ANY != 0) << (position % 64);
+            self.clearly[position / 64] |= u64::from(label & CLEAR != 0) << (position % 64);
+        }
+        if all == 0 {
+            return;
+        }
+        for (position, result) in results.iter().enumerate() {
+            let label = &mut self.values[result.index()];
+            if *label & ANY == 0 && summary.any.row_meets(position, &self.labelled) {
+                *label |= ANY;
             }
-            self.values[result.index()] = label;
+            if *label & CLEAR == 0 && summary.clear.row_meets(position, &self.clearly) {
+                *label |= FULL;
+            }
         }
-        if labelled != 0 && !self.world {
-            let mut seen = summary.any.row(yields.len());
-            self.world = seen.any(|parameter| self.values[operands[parameter].index()] != 0);
-        }
+        self.world |= summary.any.row_meets(yields.len(), &self.labelled);
     }
 }
 
@@ -120,7 +133,7 @@ pub(super) fn labels(system: &System<'_>, values: Vec<Vec<u8>>, world: bool) -> 
 /// Runs what is dirty in one graph; says whether the world sees a label.
 fn run(flow: &FlowGraph<'_>, values: &mut [u8], dirty: Dirty) -> bool {
     let graph = flow.graph();
-    let mut state = Bytes { values, world: false };
+    let mut state = Bytes { values, world: false, labelled: Vec::new(), clearly: Vec::new() };
     let all = graph.callees_first().iter().copied();
     let run: Vec<FunctionId> = match dirty {
         Dirty::No => return false,
