@@ -273,7 +273,10 @@ impl Maker {
             }
             28 => self.with_region(scope, depth, "stablehlo.scatter", 3, 1, (2, 1, false)),
             29 => self.with_region(scope, depth, "stablehlo.sort", 2, 2, (4, 1, true)),
-            30 => self.with_region(scope, depth, "stablehlo.map", 2, 1, (2, 1, false)),
+            30 => {
+                let name = if self.next(2) == 0 { "stablehlo.map" } else { "chlo.scan" };
+                self.with_region(scope, depth, name, 2, 1, (2, 1, false))
+            }
             31 => {
                 let name = if self.next(2) == 0 { "stablehlo.all_reduce" } else { "stablehlo.reduce_scatter" };
                 let count = if name == "stablehlo.all_reduce" { 1 + self.next(2) } else { 1 };
@@ -306,7 +309,8 @@ impl Maker {
         let results = 1 + self.next(2);
         let mut step = self.simple("stablehlo.custom_call", operands, &vec![Kind::Float; results]);
         let choice = self.next(6);
-        let target = ["Sharding", "code", "code", "annotate_device_placement", "lapack_spotrf_ffi", "ApproxTopK"][choice];
+        let target =
+            ["Sharding", "code", "code", "annotate_device_placement", "lapack_spotrf_ffi", "ApproxTopK"][choice];
         step.attributes.push(("call_target_name", Attribute::String(target.into())));
         if choice == 2 || choice == 3 {
             step.attributes.push(("has_side_effect", Attribute::Boolean(true)));
@@ -500,12 +504,7 @@ fn write_step(
     names.extend(step.results.iter().map(|(name, _)| *name).zip(results.iter()));
 }
 
-fn finish(
-    builder: &mut GraphBuilder,
-    kinds: &[Kind],
-    attributes: Vec<(Box<str>, Attribute)>,
-    callee: Option<usize>,
-) {
+fn finish(builder: &mut GraphBuilder, kinds: &[Kind], attributes: Vec<(Box<str>, Attribute)>, callee: Option<usize>) {
     let types: Vec<_> = kinds
         .iter()
         .map(|kind| builder.tensor(if *kind == Kind::Float { "tensor<f32>" } else { "tensor<i1>" }))

@@ -1,7 +1,7 @@
 //! What a user sees: reports at a terminal and for machines, errors in files, the contents of a graph.
 
 mod fakes;
-mod schema;
+pub(crate) mod schema;
 
 use insta::assert_snapshot;
 use openloop::graph::{GraphBuilder, OperationKind, PairingOverride, TrainingGraph};

@@ -128,6 +128,11 @@ impl<I: Id, T> IndexVec<I, T> {
         Self::from_vec(vec![item; len])
     }
 
+    /// Makes room for so many more items.
+    pub fn reserve(&mut self, additional: usize) {
+        self.items.reserve(additional);
+    }
+
     /// Adds an item and says its id.
     pub fn push(&mut self, item: T) -> I {
         let id = I::new(self.items.len());

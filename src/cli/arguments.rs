@@ -138,6 +138,13 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop inspect step.mlir
+  openloop inspect step.mlir --tree                      every leaf that a selector can name
+  openloop inspect step.mlir --graph -o step.json        a form that `check` reads too
+
+Exit codes: 0 shown; 2 usage, input or I/O.")]
 pub(super) struct InspectArguments {
     /// StableHLO text or the JSON form of a graph; `-` is standard input
     #[arg(value_name = "FILE")]
@@ -153,6 +160,12 @@ pub(super) struct InspectArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop init step.mlir                                prints it
+  openloop init step.mlir -o openloop.toml               then: openloop check step.mlir
+
+Exit codes: 0 written; 2 usage, input or I/O, or the file exists.")]
 pub(super) struct InitArguments {
     /// StableHLO text or the JSON form of a graph; `-` is standard input
     #[arg(value_name = "FILE")]
@@ -163,6 +176,13 @@ pub(super) struct InitArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop check step.mlir --policy openloop.toml --certificate proof.json
+  openloop verify proof.json step.mlir
+  openloop verify report.json step.mlir                  what `check --format json` wrote
+
+Exit codes: 0 all accepted; 2 usage, input or I/O; 3 something is refused or was never certified.")]
 pub(super) struct VerifyArguments {
     /// What `check --certificate` wrote, or a report of `check --format json`
     #[arg(value_name = "CERTIFICATE")]
@@ -173,6 +193,12 @@ pub(super) struct VerifyArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop explain                                       every code, one line each
+  openloop explain OL100
+
+Exit codes: 0 explained; 2 there is no such code.")]
 pub(super) struct ExplainArguments {
     /// A code such as OL100; without it, all codes
     #[arg(value_name = "CODE")]
@@ -180,6 +206,12 @@ pub(super) struct ExplainArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop completions bash > ~/.local/share/bash-completion/completions/openloop
+  openloop completions fish > ~/.config/fish/completions/openloop.fish
+
+Exit codes: 0 printed; 2 usage or I/O.")]
 pub(super) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum)]

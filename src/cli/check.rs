@@ -103,16 +103,16 @@ fn policy_failure(error: &PolicyError, path: &Path, text: &str) -> Failure {
     let Some(span) = error.span.clone() else { return Failure::new(with_help(error)) };
     let file = path.display().to_string();
     let (title, help) = ("this policy cannot be used", error.help.as_deref());
-    Failure::new(input_error(title, &file, text, span, &error.message, help, output::errors_have_color()))
+    Failure::rendered(input_error(title, &file, text, span, &error.message, help, output::errors_have_color()))
 }
 
 /// The graphs to check: those that the policy names, or the file of the command line.
 fn graph_files(arguments: &CheckArguments, loaded: &Loaded) -> Result<Vec<(Option<String>, PathBuf)>, Failure> {
     let named = loaded.policy.graphs();
     match (&arguments.file, named) {
-        (Some(_), [_, ..]) => Err(Failure::new(
-            "the policy names its graphs, [[graph]], and a file was given too: give one or the other",
-        )),
+        (Some(_), [_, ..]) => {
+            Err(Failure::new("the policy names its graphs, [[graph]], and a file was given too: give one or the other"))
+        }
         (Some(file), []) => Ok(vec![(None, file.clone())]),
         (None, []) => Err(Failure::new(
             "no file was given: openloop check step.mlir .. (or a policy that names its graphs, [[graph]])",
@@ -126,8 +126,9 @@ fn graph_files(arguments: &CheckArguments, loaded: &Loaded) -> Result<Vec<(Optio
 
 fn today(arguments: &CheckArguments) -> Result<Date, Failure> {
     match &arguments.today {
-        Some(text) => Date::parse(text)
-            .ok_or_else(|| Failure::new(format!("--today `{text}` is no day: write it as 2027-01-31"))),
+        Some(text) => {
+            Date::parse(text).ok_or_else(|| Failure::new(format!("--today `{text}` is no day: write it as 2027-01-31")))
+        }
         None => {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             Ok(Date::from_unix_seconds(since.map_or(0, |since| since.as_secs())))

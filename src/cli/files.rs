@@ -57,7 +57,8 @@ pub(super) fn read_graph(path: &Path) -> Result<TrainingGraph, Failure> {
             (Some(span), std::borrow::Cow::Borrowed(text)) => {
                 let help = error.help.as_deref();
                 let title = "this input cannot be read";
-                Failure::new(input_error(title, &file, text, span.clone(), &error.message, help, errors_have_color()))
+                let color = errors_have_color();
+                Failure::rendered(input_error(title, &file, text, span.clone(), &error.message, help, color))
             }
             _ => Failure::new(format!("{file}: {error}")),
         }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::render::text::safe;
 use arguments::{Arguments, Command};
 
 /// What ends a run early: the message is already in the form in which a person reads it.
@@ -24,8 +25,15 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(message: impl Into<String>) -> Self {
-        Failure { message: message.into() }
+    /// A message in plain words. It may quote an input, so whatever would act on a terminal is written out.
+    fn new(message: impl AsRef<str>) -> Self {
+        let lines: Vec<_> = message.as_ref().split('\n').map(safe).collect();
+        Failure { message: lines.join("\n") }
+    }
+
+    /// A message that is rendered already: safe, and perhaps in colours.
+    fn rendered(message: String) -> Self {
+        Failure { message }
     }
 }
 
@@ -41,6 +49,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if is_answer { 0 } else { 2 });
         }
     };
+    output::choose_colors(&arguments.command);
     let outcome = match arguments.command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Inspect(arguments) => show::inspect(&arguments),

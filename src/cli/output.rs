@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 
-use super::arguments::Color;
+use super::arguments::{Color, Command};
 use super::{Failure, files};
 
 /// Whether a stream gets colours.
@@ -20,9 +20,21 @@ fn has_color(color: Color, automatic: impl FnOnce() -> ColorChoice) -> bool {
 
 /// Whether what is found is shown in colours: never in a file, unless somebody asks.
 pub(super) fn findings_have_color(color: Color, to_file: bool) -> bool {
-    has_color(color, || {
-        if to_file { ColorChoice::Never } else { AutoStream::choice(&std::io::stdout()) }
-    })
+    has_color(color, || if to_file { ColorChoice::Never } else { AutoStream::choice(&std::io::stdout()) })
+}
+
+/// What `--color` says holds for messages on standard error too.
+pub(super) fn choose_colors(command: &Command) {
+    let color = match command {
+        Command::Check(arguments) => arguments.output.color,
+        Command::Inspect(arguments) => arguments.output.color,
+        _ => Color::Auto,
+    };
+    match color {
+        Color::Auto => {}
+        Color::Always => ColorChoice::Always.write_global(),
+        Color::Never => ColorChoice::Never.write_global(),
+    }
 }
 
 /// Whether messages on standard error are shown in colours.

@@ -2,9 +2,7 @@
 
 use clap::CommandFactory;
 
-use super::arguments::{
-    Arguments, CompletionsArguments, ExplainArguments, Format, InitArguments, InspectArguments,
-};
+use super::arguments::{Arguments, CompletionsArguments, ExplainArguments, Format, InitArguments, InspectArguments};
 use super::{Failure, Outcome, files, output};
 use crate::graph::PairingOverride;
 use crate::policy::first_policy;
@@ -36,7 +34,8 @@ pub(super) fn init(arguments: &InitArguments) -> Outcome {
     let text = first_policy(&graph, &name, carried.as_ref());
     if let Some(path) = &arguments.output {
         if path.exists() {
-            let message = format!("{} exists; it is left alone. Remove it, or print to standard output", path.display());
+            let message =
+                format!("{} exists; it is left alone. Remove it, or print to standard output", path.display());
             return Err(Failure::new(message));
         }
         files::write(path, &text)?;

@@ -2,17 +2,16 @@
 
 use super::arguments::VerifyArguments;
 use super::{Failure, Outcome, files, output};
-use crate::graph::TrainingGraph;
+use crate::graph::{Digest, TrainingGraph};
 use crate::render::text::safe;
-use crate::verdict::{Certificate, RunReport};
+use crate::verdict::{Certificate, Evidence, Hop, InvariantReport, REPORT_VERSION, RunReport};
 use crate::verify::{BySelectors, verify as re_check};
 
 /// Exit codes: 0 every certificate is accepted; 2 it cannot be read; 3 something is refused or was never certified.
 pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
     let text = files::read_text(&arguments.certificate)?;
-    let (certificates, uncertified) = read_certificates(&text).map_err(|message| {
-        Failure::new(format!("{}: {message}", arguments.certificate.display()))
-    })?;
+    let (certificates, uncertified) = read_certificates(&text)
+        .map_err(|message| Failure::new(format!("{}: {message}", arguments.certificate.display())))?;
     let graphs: Vec<TrainingGraph> =
         arguments.files.iter().map(|path| files::read_graph(path)).collect::<Result<_, _>>()?;
     let graphs: Vec<&TrainingGraph> = graphs.iter().collect();
@@ -28,7 +27,10 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
             safe(&certificate.to.join(", "))
         );
         match re_check(certificate, &graphs, &BySelectors { names: &names }) {
-            Ok(()) => page.push_str(&format!("accepted: {claim}\n")),
+            Ok(()) => {
+                page.push_str(&format!("accepted: {claim}\n"));
+                given(certificate).iter().for_each(|fact| page.push_str(&format!("  given: {}\n", safe(fact))));
+            }
             Err(problems) => {
                 refused += 1;
                 page.push_str(&format!("refused: {claim}\n"));
@@ -48,6 +50,40 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
     Ok(if refused > 0 || !uncertified.is_empty() || certificates.is_empty() { 3 } else { 0 })
 }
 
+/// What a certificate takes from the policy and nobody can prove from the text: it is shown, not judged.
+fn given(certificate: &Certificate) -> Vec<String> {
+    let carried = certificate.carried.iter().map(|(output, input)| format!("`{output}` becomes `{input}`"));
+    let terminal = certificate.terminal.iter().map(|output| format!("`{output}` is not carried"));
+    let name = |graph: usize| certificate.names.get(graph).map_or(String::new(), |name| format!("{name}:"));
+    let edges = certificate.edges.iter().map(|edge| {
+        let ((from, output), (to, input)) = (&edge.from, &edge.to);
+        let when = match edge.hop {
+            Hop::Link => "in the same step",
+            Hop::Environment => "through the world outside",
+            _ => "in the next step",
+        };
+        format!("`{}{output}` becomes `{}{input}` {when}", name(*from), name(*to))
+    });
+    carried.chain(terminal).chain(edges).collect()
+}
+
+/// Whether an entry of a report says what its certificate proves, of the graphs that the report names.
+fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[&Digest]) -> bool {
+    let same_evidence = match &certificate.evidence {
+        Evidence::Paths(paths) => {
+            let is_shown = paths.iter().any(|witness| witness.path == entry.witness);
+            *paths == entry.witnesses && is_shown && entry.sinks_reached > 0
+        }
+        Evidence::Labels(_) => entry.witnesses.is_empty() && entry.witness.is_empty() && entry.sinks_reached == 0,
+    };
+    same_evidence
+        && certificate.verdict == entry.verdict
+        && certificate.within == entry.within
+        && certificate.from == entry.from
+        && certificate.to == entry.to
+        && certificate.digests.iter().eq(digests.iter().copied())
+}
+
 /// One certificate, a list of them, or those of a report with the names of the entries that have none.
 fn read_certificates(text: &str) -> Result<(Vec<Certificate>, Vec<String>), String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
@@ -57,18 +93,18 @@ fn read_certificates(text: &str) -> Result<(Vec<Certificate>, Vec<String>), Stri
     }
     if value.get("invariants").is_some() {
         let report: RunReport = serde_json::from_value(value).map_err(|error| format!("not a report: {error}"))?;
+        if report.version != REPORT_VERSION {
+            return Err(format!("report version {}, expected {REPORT_VERSION}", report.version));
+        }
+        let digests: Vec<&Digest> =
+            std::iter::once(&report.graph).chain(&report.more_graphs).map(|graph| &graph.digest).collect();
         let mut certificates = Vec::new();
         let mut uncertified = Vec::new();
         for entry in report.invariants {
-            match entry.certificate {
+            match &entry.certificate {
                 // The entry says what the certificate must prove: one for something else proves nothing.
-                Some(certificate)
-                    if certificate.verdict == entry.verdict
-                        && certificate.within == entry.within
-                        && certificate.from == entry.from
-                        && certificate.to == entry.to =>
-                {
-                    certificates.push(certificate);
+                Some(certificate) if says_the_same(&entry, certificate, &digests) => {
+                    certificates.push(certificate.clone());
                 }
                 _ => uncertified.push(format!("{} [{}] {}", entry.verdict.as_str(), entry.within.as_str(), entry.name)),
             }

@@ -13,7 +13,12 @@ const COLUMNS_AT_ONCE: usize = 512;
 /// it reaches has column 0.
 pub fn evidence(system: &System<'_>, labels: &Labels) -> Evidence {
     let graphs = system.graphs.iter().enumerate().map(|(position, flow)| GraphLabels {
-        functions: flow.graph().functions().ids().map(|function| rows(flow, function, &labels.values[position])).collect(),
+        functions: flow
+            .graph()
+            .functions()
+            .ids()
+            .map(|function| rows(flow, function, &labels.values[position]))
+            .collect(),
         world: labels.world,
     });
     Evidence::Labels(graphs.collect())

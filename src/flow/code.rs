@@ -511,9 +511,7 @@ impl<'f, 'g> Lister<'f, 'g> {
 
     fn list(&mut self, operation: OperationId, part: Part) {
         let (clear, opaque) = self.collect(operation, part);
-        for (edges, make) in
-            [(clear, Instruction::Clear as fn(Slots) -> Instruction), (opaque, Instruction::Opaque)]
-        {
+        for (edges, make) in [(clear, Instruction::Clear as fn(Slots) -> Instruction), (opaque, Instruction::Opaque)] {
             if !edges.is_empty() {
                 let slots = self.store(&edges);
                 self.flow.code.push(make(slots));

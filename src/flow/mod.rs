@@ -15,6 +15,8 @@ mod cotangents;
 mod propagate;
 pub mod reference;
 mod slice;
+#[cfg(test)]
+mod tests;
 mod witness;
 
 pub use certificate::evidence;

@@ -55,7 +55,11 @@ pub fn propagate(system: &System<'_>, sources: &Sources, counted: Crossings) -> 
         let body = graph.function(copy.function).body;
         match copy.caller {
             None => seeds.extend(
-                sources.inputs.iter().filter_map(|input| graph.arguments(body).get(*input)).map(|value| copy.base + value.index()),
+                sources
+                    .inputs
+                    .iter()
+                    .filter_map(|input| graph.arguments(body).get(*input))
+                    .map(|value| copy.base + value.index()),
             ),
             Some((caller, call)) => {
                 let caller = copies[caller].base;

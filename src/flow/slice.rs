@@ -40,7 +40,12 @@ impl Slice {
     /// The positions of the inputs of a graph that are in it.
     pub fn inputs(&self, system: &System<'_>, graph: usize) -> Vec<usize> {
         let inputs = system.graphs[graph].inputs();
-        inputs.iter().enumerate().filter(|(_, value)| self.contains(graph, *value)).map(|(position, _)| position).collect()
+        inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| self.contains(graph, *value))
+            .map(|(position, _)| position)
+            .collect()
     }
 
     /// The operations of a graph that make a value that is in it.

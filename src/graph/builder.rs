@@ -134,8 +134,8 @@ struct ByHand {
 impl GraphBuilder {
     /// An empty graph of this name.
     pub fn new(name: &str) -> Self {
-        let mut places = FastIndexSet::default();
-        places.insert(Place { file: "".into(), line: 0, column: 0, function: None, caller: None });
+        let mut places = IndexVec::new();
+        places.push(Place { file: "".into(), line: 0, column: 0, function: None, caller: None });
         let mut scopes = FastIndexSet::default();
         scopes.insert("".into());
         let mut attributes = FastIndexSet::default();
@@ -202,9 +202,16 @@ impl GraphBuilder {
         AttributesId::new(0)
     }
 
-    /// The id of a place.
+    /// Adds a place. The caller sees to it that a place is not added twice; one without a file is unknown.
     pub fn place(&mut self, place: Place) -> PlaceId {
-        PlaceId::new(self.graph.places.insert_full(place).0)
+        if place.file.is_empty() { self.no_place() } else { self.graph.places.push(place) }
+    }
+
+    /// Makes room for about so many operations.
+    pub(crate) fn reserve(&mut self, operations: usize) {
+        self.graph.operations.reserve(operations);
+        self.graph.values.reserve(operations);
+        self.graph.operands.reserve(2 * operations);
     }
 
     /// The unknown place.

@@ -151,7 +151,7 @@ pub struct TrainingGraph {
     types: FastIndexSet<Type>,
     attributes: FastIndexSet<Dictionary>,
     names: FastIndexSet<Box<str>>,
-    places: FastIndexSet<Place>,
+    places: IndexVec<PlaceId, Place>,
     scopes: FastIndexSet<Box<str>>,
     resources: IndexMap<Box<str>, Box<str>>,
     declared_pairs: Option<Vec<(PytreePath, PytreePath)>>,
@@ -308,7 +308,7 @@ impl TrainingGraph {
 
     /// A place; none if it is unknown.
     pub fn place(&self, id: PlaceId) -> Option<&Place> {
-        (id.index() > 0).then(|| &self.places[id.index()])
+        (id.index() > 0).then(|| &self.places[id])
     }
 
     /// The frames of a place, innermost first.

@@ -3,7 +3,7 @@
 use crate::index::define_id;
 
 define_id! {
-    /// A place in somebody's source; equal places have equal ids. The first is "unknown".
+    /// A place in somebody's source. The first is "unknown".
     PlaceId
 }
 define_id! {

@@ -305,7 +305,7 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_control() => {
+            _ if acts(character) => {
                 let _ = write!(quoted, "\\U{:08X}", u32::from(character));
             }
             _ => quoted.push(character),
@@ -317,7 +317,14 @@ fn quoted(text: &str) -> String {
 
 /// Text that may stand in a comment.
 fn comment(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    text.chars().map(|character| if acts(character) { ' ' } else { character }).collect()
+}
+
+/// Whether a character does something to a terminal or to the order of the text: a policy is read by people.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 macro_rules! line {

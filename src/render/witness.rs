@@ -231,8 +231,8 @@ fn columns<'a, 'b: 'a>(width: usize, rows: impl Iterator<Item = &'a Row<'b>>) ->
         columns.scope = columns.scope.max(text::width(&text::safe(&row.scope)));
         columns.place = columns.place.max(text::width(&text::safe(row.place.unwrap_or("unknown place"))));
     }
-    columns.place = columns.place.min(room * 2 / 5);
-    columns.scope = columns.scope.min(room * 3 / 10);
+    columns.place = columns.place.min(room * 11 / 20);
+    columns.scope = columns.scope.min(room / 4);
     columns
 }
 

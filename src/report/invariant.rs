@@ -363,7 +363,7 @@ impl Run<'_> {
         });
         Certificate {
             version: CERTIFICATE_VERSION,
-            digests: self.graphs.iter().map(|named| named.graph.digest()).collect(),
+            digests: self.digests.clone(),
             names: match self.graphs {
                 [_] => Vec::new(),
                 graphs => graphs.iter().map(|named| named.name.to_string()).collect(),

@@ -11,7 +11,7 @@ mod substrate;
 use thiserror::Error;
 
 use crate::flow::{Crossing, Sources, System};
-use crate::graph::{CarriedPairs, PairingError, PairingOverride, PytreePath, Reading, TrainingGraph};
+use crate::graph::{CarriedPairs, Digest, PairingError, PairingOverride, PytreePath, Reading, TrainingGraph};
 use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, nearest};
 use crate::verdict::*;
 
@@ -50,6 +50,7 @@ struct Run<'a> {
     pairs: Vec<CarriedPairs>,
     overrides: Vec<PairingOverride>,
     edges: Vec<CertificateEdge>,
+    digests: Vec<Digest>,
 }
 
 /// What selectors matched, graph by graph, and what is wrong with those that matched nothing.
@@ -144,7 +145,8 @@ impl<'a> Run<'a> {
                 edges.push(CertificateEdge { from: (edge.from.0, output), to: (edge.to.0, input), hop: edge.hop() });
             }
         }
-        Ok(Run { graphs, policy, system, pairs, overrides, edges })
+        let digests = graphs.iter().map(|named| named.graph.digest()).collect();
+        Ok(Run { graphs, policy, system, pairs, overrides, edges, digests })
     }
 
     fn resolve(&self, selectors: &[Selector]) -> Resolved {
@@ -216,10 +218,10 @@ impl<'a> Run<'a> {
             };
             pairs.pairings.iter().map(report).collect()
         };
-        let reports = self.graphs.iter().zip(&self.pairs).map(|(named, pairs)| GraphReport {
+        let reports = self.graphs.iter().zip(&self.pairs).zip(&self.digests).map(|((named, pairs), digest)| GraphReport {
             name: named.name.into(),
             file: named.file.into(),
-            digest: named.graph.digest(),
+            digest: *digest,
             operations: named.graph.operations().len(),
             functions: named.graph.functions().len(),
             inputs: named.graph.inputs().len(),

@@ -216,16 +216,10 @@ impl<'g> Transfer<'g> {
             }
         }
         if self.has_effects(operation) {
-            let into = inputs.iter().map(|from| Edge {
-                from: Node::Value(*from),
-                to: Node::World,
-                kind: Dependence::Opaque,
-            });
-            let out = outputs.iter().map(|to| Edge {
-                from: Node::World,
-                to: Node::Value(*to),
-                kind: Dependence::Opaque,
-            });
+            let into =
+                inputs.iter().map(|from| Edge { from: Node::Value(*from), to: Node::World, kind: Dependence::Opaque });
+            let out =
+                outputs.iter().map(|to| Edge { from: Node::World, to: Node::Value(*to), kind: Dependence::Opaque });
             into.chain(out).for_each(emit);
         }
     }

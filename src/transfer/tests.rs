@@ -98,7 +98,8 @@ impl Shape<'_> {
         for (position, &(arguments, yields)) in self.regions.iter().enumerate() {
             builder.begin_region(&vec![r#type; arguments]).expect("a region");
             if self.effect_inside && position == 0 {
-                let header = OperationHeader { name: "stablehlo.infeed", operands: &operands[..1], results: 1, text_line: 0 };
+                let header =
+                    OperationHeader { name: "stablehlo.infeed", operands: &operands[..1], results: 1, text_line: 0 };
                 builder.begin_operation(header).expect("an infeed");
                 finish(&mut builder, &[float], Vec::new(), None);
             }
@@ -167,10 +168,41 @@ fn check(shape: &Shape<'_>, expected: &str) {
 const OTHERWISE: &[OperationKind] = {
     use OperationKind::*;
     &[
-        OptimizationBarrier, GetDimensionSize, ConstantLike, Rng, RngBitGenerator, TopK, Case, If, Map, Reduce,
-        ReduceWindow, Scatter, SelectAndScatter, Sort, While, AllGather, AllToAll, AllReduce, ReduceScatter, AsyncDone,
-        AsyncStart, CustomCall, Infeed, Outfeed, Recv, Send, Call, Composite, Return, FunctionReturn, ShardyReturn,
-        ManualComputation, NamedComputation, ShardingGroup, Scan,
+        OptimizationBarrier,
+        GetDimensionSize,
+        ConstantLike,
+        Rng,
+        RngBitGenerator,
+        TopK,
+        Case,
+        If,
+        Map,
+        Reduce,
+        ReduceWindow,
+        Scatter,
+        SelectAndScatter,
+        Sort,
+        While,
+        AllGather,
+        AllToAll,
+        AllReduce,
+        ReduceScatter,
+        AsyncDone,
+        AsyncStart,
+        CustomCall,
+        Infeed,
+        Outfeed,
+        Recv,
+        Send,
+        Call,
+        Composite,
+        Return,
+        FunctionReturn,
+        ShardyReturn,
+        ManualComputation,
+        NamedComputation,
+        ShardingGroup,
+        Scan,
     ]
 };
 
@@ -223,11 +255,9 @@ fn every_operand_of_every_ordinary_kind_reaches_every_result() {
 
 #[test]
 fn identities_go_element_by_element() {
-    for (name, least) in [
-        ("stablehlo.optimization_barrier", 3),
-        ("stablehlo.all_gather", 2),
-        ("stablehlo.all_to_all", 2),
-    ] {
+    for (name, least) in
+        [("stablehlo.optimization_barrier", 3), ("stablehlo.all_gather", 2), ("stablehlo.all_to_all", 2)]
+    {
         let shape = Shape { name, operands: least, results: least, ..Shape::default() };
         let expected: Vec<String> = (0..least).map(|at| format!("o{at}>r{at}")).collect();
         check(&shape, &expected.join(" "));
@@ -258,7 +288,8 @@ fn random_bits_come_from_a_state_that_is_seen_or_hidden() {
 fn a_loop_goes_carried_element_by_carried_element() {
     let regions = &[(2, 1), (2, 2)];
     let shape = Shape { name: "stablehlo.while", operands: 2, results: 2, regions, ..Shape::default() };
-    let each = "o0>a0.0 o0>a1.0 y1.0>a0.0 y1.0>a1.0 a0.0>r0 y0.0~>r0 o1>a0.1 o1>a1.1 y1.1>a0.1 y1.1>a1.1 a0.1>r1 y0.0~>r1";
+    let each =
+        "o0>a0.0 o0>a1.0 y1.0>a0.0 y1.0>a1.0 a0.0>r0 y0.0~>r0 o1>a0.1 o1>a1.1 y1.1>a0.1 y1.1>a1.1 a0.1>r1 y0.0~>r1";
     check(&shape, each);
     check(&Shape { effect_inside: true, ..shape }, &format!("{each} y0.0~>w"));
 }
@@ -273,7 +304,10 @@ fn a_branch_is_chosen_by_its_index() {
         check(&Shape { effect_inside: true, ..shape }, &format!("{each} o0~>w"));
     }
     // One branch is no choice.
-    check(&Shape { name: "stablehlo.case", operands: 1, results: 1, regions: &[(0, 1)], ..Shape::default() }, "y0.0>r0");
+    check(
+        &Shape { name: "stablehlo.case", operands: 1, results: 1, regions: &[(0, 1)], ..Shape::default() },
+        "y0.0>r0",
+    );
 }
 
 #[test]
@@ -293,12 +327,8 @@ fn a_reduction_goes_input_by_input() {
 
 #[test]
 fn a_scatter_goes_input_by_input_at_indices_for_all() {
-    let shape =
-        Shape { name: "stablehlo.scatter", operands: 5, results: 2, regions: &[(4, 2)], ..Shape::default() };
-    check(
-        &shape,
-        "o0>a0.0 y0.0>a0.0 o3>a0.2 o0>r0 y0.0>r0 o2~>r0 o1>a0.1 y0.1>a0.1 o4>a0.3 o1>r1 y0.1>r1 o2~>r1",
-    );
+    let shape = Shape { name: "stablehlo.scatter", operands: 5, results: 2, regions: &[(4, 2)], ..Shape::default() };
+    check(&shape, "o0>a0.0 y0.0>a0.0 o3>a0.2 o0>r0 y0.0>r0 o2~>r0 o1>a0.1 y0.1>a0.1 o4>a0.3 o1>r1 y0.1>r1 o2~>r1");
 }
 
 #[test]
@@ -323,20 +353,14 @@ fn regions_that_run_for_each_element_or_once() {
 fn select_and_scatter_selects_and_scatters() {
     let regions = &[(2, 1), (2, 1)];
     let shape = Shape { name: "stablehlo.select_and_scatter", operands: 3, results: 1, regions, ..Shape::default() };
-    check(
-        &shape,
-        "o0>a0.0 o0>a0.1 o1>a1.0 o2>a1.0 y1.0>a1.0 o1>a1.1 o2>a1.1 y1.0>a1.1 y1.0>r0 o2>r0 y0.0~>r0 o0~>r0",
-    );
+    check(&shape, "o0>a0.0 o0>a0.1 o1>a1.0 o2>a1.0 y1.0>a1.0 o1>a1.1 o2>a1.1 y1.0>a1.1 y1.0>r0 o2>r0 y0.0~>r0 o0~>r0");
 }
 
 #[test]
 fn operands_meet_in_the_region_of_a_collective() {
     let regions = &[(2, 1)];
     let shape = Shape { name: "stablehlo.all_reduce", operands: 2, results: 2, regions, ..Shape::default() };
-    check(
-        &shape,
-        "o0>a0.0 o0>a0.1 o1>a0.0 o1>a0.1 y0.0>a0.0 y0.0>a0.1 y0.0>r0 y0.0>r1 o0>r0 o1>r1",
-    );
+    check(&shape, "o0>a0.0 o0>a0.1 o1>a0.0 o1>a0.1 y0.0>a0.0 y0.0>a0.1 y0.0>r0 y0.0>r1 o0>r0 o1>r1");
     let shape = Shape { name: "stablehlo.reduce_scatter", operands: 1, results: 1, regions, ..Shape::default() };
     check(&shape, "o0>a0.0 o0>a0.1 y0.0>a0.0 y0.0>a0.1 y0.0>r0 o0>r0");
 }

@@ -15,16 +15,57 @@ const MARKERS: &[&str] = &[
 
 /// Custom calls that a witness path may cross: functions of their operands.
 const PURE: &[&str] = &[
-    "Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "LayoutConstraint", "ragged_all_to_all",
-    "TopK", "__gpu$TopK", "ApproxTopK", "PartialReduce", "Eigh", "LuDecomposition", "Qr", "tridiagonal_solve_perturbed_ffi",
-    "ProductOfElementaryHouseholderReflectors", "__op$block_scaled_dot", "AllocateBuffer",
-    "mhlo.acos", "mhlo.acosh", "mhlo.asinh", "mhlo.atanh", "mhlo.erf", "mhlo.tan", "mhlo.topk", "mhlo.cosh",
-    "cu_lu_pivots_to_permutation", "hip_lu_pivots_to_permutation", "cu_cholesky_update_ffi", "hip_cholesky_update_ffi",
+    "Sharding",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "LayoutConstraint",
+    "ragged_all_to_all",
+    "TopK",
+    "__gpu$TopK",
+    "ApproxTopK",
+    "PartialReduce",
+    "Eigh",
+    "LuDecomposition",
+    "Qr",
+    "tridiagonal_solve_perturbed_ffi",
+    "ProductOfElementaryHouseholderReflectors",
+    "__op$block_scaled_dot",
+    "AllocateBuffer",
+    "mhlo.acos",
+    "mhlo.acosh",
+    "mhlo.asinh",
+    "mhlo.atanh",
+    "mhlo.erf",
+    "mhlo.tan",
+    "mhlo.topk",
+    "mhlo.cosh",
+    "cu_lu_pivots_to_permutation",
+    "hip_lu_pivots_to_permutation",
+    "cu_cholesky_update_ffi",
+    "hip_cholesky_update_ffi",
 ];
 const PURE_PREFIXES: &[&str] = &[
-    "lapack_", "blas_", "cusolver_", "cublas_", "cusparse_", "hipsolver_", "hipblas_", "hipsparse_", "chlo.",
-    "cu_threefry2x32", "hip_threefry2x32", "cudnn_rnn", "hipdnn_rnn", "stablehlo.dynamic_", "xla.sdy.",
-    "__cublas$", "__cudnn$fmha", "__cudnn$norm", "__cudnn$conv", "__cudnn$blockScaledDot", "__onednn$",
+    "lapack_",
+    "blas_",
+    "cusolver_",
+    "cublas_",
+    "cusparse_",
+    "hipsolver_",
+    "hipblas_",
+    "hipsparse_",
+    "chlo.",
+    "cu_threefry2x32",
+    "hip_threefry2x32",
+    "cudnn_rnn",
+    "hipdnn_rnn",
+    "stablehlo.dynamic_",
+    "xla.sdy.",
+    "__cublas$",
+    "__cudnn$fmha",
+    "__cudnn$norm",
+    "__cudnn$conv",
+    "__cudnn$blockScaledDot",
+    "__onednn$",
 ];
 
 pub(super) struct Facts<'a> {
@@ -119,7 +160,8 @@ impl<'a> Facts<'a> {
         for (key, value) in graph.attributes(operation).iter() {
             let symbols = value.symbols();
             let is_placement = key.starts_with("sdy.")
-                || ["sharding", "in_shardings", "out_shardings", "mhlo.sharding", "mesh", "mesh_name"].contains(&&**key);
+                || ["sharding", "in_shardings", "out_shardings", "mhlo.sharding", "mesh", "mesh_name"]
+                    .contains(&&**key);
             if symbols.is_empty() || is_placement || self.called(operation).is_some() {
                 continue;
             }
@@ -203,9 +245,10 @@ impl<'a> Facts<'a> {
         loop {
             let mut holds = vec![false; graph.functions().len()];
             for function in graph.callees_first() {
-                holds[function.index()] = graph.operations_within(graph.function(*function).body).iter().any(|id| {
-                    sources[id.index()] || self.called(id).is_some_and(|callee| holds[callee.index()])
-                });
+                holds[function.index()] = graph
+                    .operations_within(graph.function(*function).body)
+                    .iter()
+                    .any(|id| sources[id.index()] || self.called(id).is_some_and(|callee| holds[callee.index()]));
             }
             let mut changed = false;
             for (operation, named) in &self.names {

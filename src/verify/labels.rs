@@ -105,9 +105,8 @@ impl<'c, 'a> Checker<'c, 'a> {
         for (id, function) in graph.functions().iter_enumerated() {
             let first = graph.arguments(function.body).positions().start;
             let next = graph.functions().ids().nth(id.index() + 1);
-            let end = next.map_or(graph.values().len(), |next| {
-                graph.arguments(graph.function(next).body).positions().start
-            });
+            let end =
+                next.map_or(graph.values().len(), |next| graph.arguments(graph.function(next).body).positions().start);
             let parameters = if id == graph.entry() { 0 } else { graph.arguments(function.body).len() };
             let given = &labels.functions[id.index()];
             tables.push(match facts.reachable[id.index()] {

@@ -47,7 +47,11 @@ impl Resolve for BySelectors<'_> {
 }
 
 /// Re-checks a certificate against the graphs that it speaks of, in its order. Refused: every reason that was found.
-pub fn verify(certificate: &Certificate, graphs: &[&TrainingGraph], selectors: &dyn Resolve) -> Result<(), Vec<String>> {
+pub fn verify(
+    certificate: &Certificate,
+    graphs: &[&TrainingGraph],
+    selectors: &dyn Resolve,
+) -> Result<(), Vec<String>> {
     let claim = Claim::new(certificate, graphs, selectors)?;
     let problems = match (&certificate.evidence, certificate.verdict) {
         (Evidence::Labels(evidence), Verdict::Holds) => labels::check(&claim, evidence),

@@ -102,9 +102,7 @@ fn start(claim: &Claim<'_>, step: &WitnessStep) -> Result<At, &'static str> {
 fn local(facts: &Facts<'_>, step: &WitnessStep, at: &At, value: ValueId) -> Result<(), &'static str> {
     let graph = facts.graph;
     let (operation, takes) = match graph.value(value).definition {
-        Definition::Result(operation, position) => {
-            (operation, result_takes(facts, operation, position as usize))
-        }
+        Definition::Result(operation, position) => (operation, result_takes(facts, operation, position as usize)),
         Definition::Argument(region, position) => {
             let operation = graph.region(region).parent.ok_or("a parameter has no dependence of its own")?;
             let index = graph.regions_of(operation).iter().position(|candidate| *candidate == region);

@@ -306,6 +306,16 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let bytes = self.bytes();
         let mut at = start;
+        // Nearly all brackets hold no others: `<8x12xf32>`.
+        if self.byte() == b'<' {
+            let inside = bytes[start + 1..].iter().position(|byte| !byte.is_ascii_alphanumeric());
+            if let Some(length) = inside
+                && bytes[start + 1 + length] == b'>'
+            {
+                self.at = start + 2 + length;
+                return Ok(&self.text[start..self.at]);
+            }
+        }
         // Brackets are counted, not matched by kind: MLIR attributes that this reader does not look into may hold
         // anything, and a wrong one is caught by what has to follow.
         let mut depth = 0usize;

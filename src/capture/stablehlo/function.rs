@@ -274,17 +274,11 @@ impl<'a> Reader<'a> {
 
     fn begin_function_body(&mut self, start: usize, header: Header<'a>) -> Read<()> {
         let count = header.outputs.len();
-        let mut seen = rustc_hash::FxHashSet::default();
-        let mut outputs = Vec::with_capacity(count);
-        for (position, (r#type, recorded)) in header.outputs.into_iter().enumerate() {
-            let mut path = output_path(recorded.as_deref(), position, count);
-            while !seen.insert(path.clone()) {
-                // Two outputs of one name: tell them apart by position.
-                let again = position.to_string();
-                path = PytreePath::new(path.segments().iter().map(|s| s.to_string()).chain([again]));
-            }
-            outputs.push((r#type, path));
-        }
+        let (types, recorded): (Vec<TypeId>, Vec<_>) = header.outputs.into_iter().unzip();
+        let recorded = recorded.iter().enumerate();
+        let mut paths: Vec<PytreePath> =
+            recorded.map(|(position, recorded)| output_path(recorded.as_deref(), position, count)).collect();
+        tell_apart(&mut paths, "");
         let text_line = self.line_of(start);
         let inputs = header.inputs.iter().enumerate();
         let function = FunctionHeader {
@@ -294,7 +288,7 @@ impl<'a> Reader<'a> {
             inputs: inputs
                 .map(|(position, input)| (input.r#type, PytreePath::new([format!("arg{position}")])))
                 .collect(),
-            outputs,
+            outputs: types.into_iter().zip(paths).collect(),
             text_line,
         };
         let values = self.open_function(start, function)?;

@@ -35,6 +35,9 @@ enum Node<'a> {
     Fused { start: u32, end: u32 },
 }
 
+/// File location, file, line, column, function.
+type Frame<'a> = (Location, &'a str, u32, u32, Option<&'a str>);
+
 #[derive(Debug)]
 pub(super) struct Locations<'a> {
     nodes: Vec<Node<'a>>,
@@ -43,9 +46,12 @@ pub(super) struct Locations<'a> {
     /// `#loc12` by its number, which is how nearly all are called; 0 is none.
     numbered: Vec<Location>,
     places: FxHashMap<Location, PlaceId>,
-    /// Keyed by the text that a place is made of, so that no string is copied to find one that is known.
-    known_places: FxHashMap<(&'a str, u32, u32, Option<&'a str>, Option<PlaceId>), PlaceId>,
+    /// Places by file location, function and caller, so that no string is copied to find one that is known.
+    known_places: FxHashMap<(Location, Option<&'a str>, Option<PlaceId>), PlaceId>,
     origins: FxHashMap<Location, (PlaceId, ScopeId)>,
+    /// Lists that are filled and emptied for each place, kept to save their memory.
+    frames: Vec<Frame<'a>>,
+    open: Vec<(Location, Option<&'a str>)>,
     /// Pointer and length of the raw name: alias lines repeat names, operations repeat aliases.
     scopes: FxHashMap<&'a str, ScopeId>,
 }
@@ -60,6 +66,8 @@ impl<'a> Locations<'a> {
             places: FxHashMap::default(),
             known_places: FxHashMap::default(),
             origins: FxHashMap::default(),
+            frames: Vec::new(),
+            open: Vec::new(),
             scopes: FxHashMap::default(),
         }
     }
@@ -172,10 +180,11 @@ impl<'a> Locations<'a> {
 
     fn place(&mut self, builder: &mut GraphBuilder, location: Location) -> PlaceId {
         // Frames innermost first, until the chain of callers ends or meets a location that is known.
-        let mut frames: Vec<(Location, &'a str, u32, u32, Option<&'a str>)> = Vec::new();
+        let mut frames = std::mem::take(&mut self.frames);
         let mut caller: Option<PlaceId> = None;
         // What is still to be visited, next last; with the function whose name surrounds it.
-        let mut open: Vec<(Location, Option<&'a str>)> = vec![(location, None)];
+        let mut open = std::mem::take(&mut self.open);
+        open.push((location, None));
         let mut steps = 0;
         while let Some((location, function)) = open.pop() {
             let location = self.follow(location);
@@ -210,8 +219,8 @@ impl<'a> Locations<'a> {
             }
         }
         let mut place = caller;
-        for (_, file, line, column, function) in frames.into_iter().rev() {
-            let key = (file, line, column, function, place);
+        for (at, file, line, column, function) in frames.drain(..).rev() {
+            let key = (at, function, place);
             place = Some(match self.known_places.get(&key) {
                 Some(known) => *known,
                 None => {
@@ -227,6 +236,9 @@ impl<'a> Locations<'a> {
                 }
             });
         }
+        open.clear();
+        self.open = open;
+        self.frames = frames;
         let place = place.unwrap_or(builder.no_place());
         self.places.insert(location, place);
         place

@@ -21,7 +21,9 @@ mod types;
 
 use rustc_hash::FxHashMap;
 
-use crate::graph::{Attribute, AttributesId, GraphBuilder, OperationId, PytreePath, TrainingGraph, TypeId, ValueId};
+use crate::graph::{
+    Attribute, AttributesId, GraphBuilder, OperationId, OperationKind, PytreePath, TrainingGraph, TypeId, ValueId,
+};
 use crate::index::{Id, IdRange};
 
 use super::CaptureError;
@@ -43,6 +45,8 @@ struct Reader<'a> {
     attribute_aliases: FxHashMap<&'a str, &'a str>,
     /// Constants by their text: a step has thousands, of few kinds.
     constants_by_text: FxHashMap<&'a str, (AttributesId, TypeId)>,
+    /// Attributes that follow the operands, by operation and text, for the same reason.
+    attributes_by_text: FxHashMap<(OperationKind, &'a str), AttributesId>,
     locations: Locations<'a>,
     /// Location of each operation, by position.
     operation_locations: Vec<Location>,
@@ -76,6 +80,7 @@ pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
         type_aliases: FxHashMap::default(),
         attribute_aliases: FxHashMap::default(),
         constants_by_text: FxHashMap::default(),
+        attributes_by_text: FxHashMap::default(),
         locations: Locations::new(),
         operation_locations: Vec::new(),
         input_names: Vec::new(),
@@ -84,6 +89,9 @@ pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
         counted: (0, 1),
         scratch: Scratch::default(),
     };
+    // About one operation in a hundred bytes; what is too little grows, what is too much is not touched.
+    reader.builder.reserve(text.len() / 128);
+    reader.operation_locations.reserve(text.len() / 128);
     reader.file().map_err(|error| error.into_capture_error(text))?;
     reader.resolve_locations();
     reader.builder.finish().map_err(|error| {
@@ -104,7 +112,7 @@ impl<'a> Reader<'a> {
     fn line_of(&mut self, position: usize) -> u32 {
         let (from, line) = self.counted;
         if position >= from {
-            let newlines = self.cursor.text.as_bytes()[from..position].iter().filter(|&&byte| byte == b'\n').count();
+            let newlines = memchr::memchr_iter(b'\n', &self.cursor.text.as_bytes()[from..position]).count();
             self.counted = (position, line + newlines as u32);
         }
         self.counted.1
@@ -120,17 +128,14 @@ impl<'a> Reader<'a> {
         }
         for (function, inputs) in std::mem::take(&mut self.input_names).into_iter().enumerate() {
             let mut paths: Vec<PytreePath> = Vec::with_capacity(inputs.len());
-            let mut seen = rustc_hash::FxHashSet::default();
             for (position, (location, attribute)) in inputs.into_iter().enumerate() {
-                let name = attribute.map(|name| String::from(name).into()).or_else(|| self.locations.outermost_name(location));
+                let name = attribute
+                    .map(|name| String::from(name).into())
+                    .or_else(|| self.locations.outermost_name(location));
                 let path = name.map(|name| PytreePath::parse(&name)).filter(|path| !path.segments().is_empty());
-                let mut path = path.unwrap_or_else(|| PytreePath::new([format!("arg{position}")]));
-                while !seen.insert(path.clone()) {
-                    let again = [format!("arg{position}")];
-                    path = PytreePath::new(path.segments().iter().map(|s| s.to_string()).chain(again));
-                }
-                paths.push(path);
+                paths.push(path.unwrap_or_else(|| PytreePath::new([format!("arg{position}")])));
             }
+            tell_apart(&mut paths, "arg");
             self.builder.set_input_paths(crate::graph::FunctionId::new(function), paths);
         }
     }
@@ -139,5 +144,20 @@ impl<'a> Reader<'a> {
         let line_end = self.cursor.text.as_bytes()[start..].iter().position(|&byte| byte == b'\n');
         let end = line_end.map_or(self.cursor.at.max(start), |length| start + length);
         ReadError { span: start..end, message: error.to_string(), help: None }
+    }
+}
+
+/// Gives paths that occur twice another segment, with the position.
+fn tell_apart(paths: &mut [PytreePath], prefix: &str) {
+    loop {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let again: Vec<usize> = (0..paths.len()).filter(|&position| !seen.insert(&paths[position])).collect();
+        if again.is_empty() {
+            return;
+        }
+        for position in again {
+            let segments = paths[position].segments().iter().map(|segment| segment.to_string());
+            paths[position] = PytreePath::new(segments.chain([format!("{prefix}{position}")]));
+        }
     }
 }

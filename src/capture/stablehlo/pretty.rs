@@ -26,21 +26,42 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.pieces(kind)?;
+        let known = self.pieces(kind)?;
         self.types(start, kind, name)?;
         if self.scratch.result_types.len() != results {
             return Err(self.wrong_result_count(start, name, results));
         }
-        self.close_simple(start, name, kind)?;
+        match known {
+            Some(attributes) => self.close_with(start, name, kind, attributes, None)?,
+            None => self.close_simple(start, name, kind)?,
+        }
         Ok(None)
+    }
+
+    /// The text from here to the types, if it may be attributes alone and nothing in it needs more than a look.
+    fn attribute_text(&self) -> Option<&'a str> {
+        let bytes = &self.cursor.text.as_bytes()[self.cursor.at..];
+        let mut end = 0;
+        // ` : ` ends the attributes unless it stands inside braces or a string, and those are not looked at.
+        loop {
+            match *bytes.get(end)? {
+                b'{' | b'"' | b'%' | b'@' | b'\n' => return None,
+                b':' if end > 0 && bytes[end - 1] == b' ' => return Some(&self.cursor.text[self.cursor.at..][..end]),
+                _ if end > 120 => return None,
+                _ => end += 1,
+            }
+        }
     }
 
     fn push(&mut self, name: &str, value: Attribute) {
         self.scratch.entries.push((name.into(), value));
     }
 
-    /// Everything up to the types.
-    fn pieces(&mut self, kind: Kind) -> Read<()> {
+    /// Everything up to the types. Attributes whose text was read before are given by their id.
+    fn pieces(&mut self, kind: Kind) -> Read<Option<AttributesId>> {
+        // All attributes of these follow the operands; a call or a custom call names what it calls among them.
+        let is_plain = !matches!(kind, Kind::Call | Kind::CustomCall | Kind::Composite | Kind::Compare | Kind::Unknown);
+        let mut text: Option<&'a str> = None;
         // Words that come before anything else (`LT` of a compare) and after operands (`SIGNED`).
         let mut words = 0;
         let mut parentheses = 0usize;
@@ -52,11 +73,23 @@ impl<'a> Reader<'a> {
                 read?;
             }
             if self.cursor.eat("(") {
-                return self.cursor.expect(")");
+                self.cursor.expect(")")?;
+                return Ok(None);
             }
         }
         loop {
-            match self.cursor.peek() {
+            let next = self.cursor.peek();
+            let begins_attribute = next.is_ascii_alphabetic() || next == b'[';
+            if is_plain && begins_attribute && text.is_none() && self.scratch.entries.is_empty() && parentheses == 0 {
+                text = self.attribute_text();
+                if let Some(text) = text
+                    && let Some(known) = self.attributes_by_text.get(&(kind, text))
+                {
+                    self.cursor.at += text.len();
+                    return Ok(Some(*known));
+                }
+            }
+            match next {
                 b'%' => {
                     let operand = self.operand()?;
                     self.scratch.operands.push(operand);
@@ -73,7 +106,13 @@ impl<'a> Reader<'a> {
                 _ if parentheses > 0 && matches!(self.cursor.byte(), b':' | b'}' | 0) => {
                     return Err(self.cursor.expected("`,` or `)`"));
                 }
-                b':' | b'}' | 0 => return Ok(()),
+                b':' => {
+                    let Some(text) = text else { return Ok(None) };
+                    let attributes = self.attributes(kind);
+                    self.attributes_by_text.insert((kind, text), attributes);
+                    return Ok(Some(attributes));
+                }
+                b'}' | 0 => return Ok(None),
                 b'{' => {
                     let mut entries = std::mem::take(&mut self.scratch.entries);
                     let read = self.dictionary(&mut entries);
@@ -115,7 +154,7 @@ impl<'a> Reader<'a> {
                     };
                     if word == "loc" && self.cursor.byte() == b'(' {
                         self.cursor.at = at;
-                        return Ok(());
+                        return Ok(None);
                     }
                     if self.cursor.eat("=") {
                         self.key_value(kind, word)?;
