@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use openloop::flow::{Crossings, Port, Sources, System, propagate};
+use openloop::flow::{Crossings, Phases, Port, Sources, System, propagate};
 use openloop::graph::{PytreePath, ScopePath};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
@@ -165,6 +165,27 @@ fn a_value_only_source_would_call_the_direct_probe_gradient_clean() {
     };
     assert_eq!(verdict_of(&score), Verdict::Holds);
     assert_eq!(verdict_of(&scope), Verdict::Violated);
+}
+
+/// Inside the body of a scan the scope path is relative: forward and backward read `probe_reward/mul`. The direction is
+/// in the path of the call.
+#[test]
+fn a_scope_in_a_private_function_takes_its_direction_from_the_call() {
+    let phases_of = |name: &str| {
+        let graph = corpus::graph(&corpus::root().join("fixtures/jax").join(name).join("step.mlir"));
+        let phases = Phases::new(&graph);
+        let scope = Selector::parse("scope:probe_reward").expect("a selector").resolve(&graph).operations;
+        let in_body: Vec<_> = scope
+            .into_iter()
+            .filter(|id| graph.region(graph.operation(*id).region).function != graph.entry())
+            .map(|id| phases.of(id))
+            .collect();
+        assert!(!in_body.is_empty(), "{name}");
+        in_body
+    };
+    assert!(phases_of("probe_in_scan").iter().all(|phase| phase.differentiated && !phase.transposed));
+    let leak = phases_of("probe_in_scan_leak");
+    assert!(leak.iter().any(|phase| phase.transposed) && leak.iter().any(|phase| !phase.transposed));
 }
 
 /// Two functions that are jitted apart make one system, by the policy beside them.

@@ -8,7 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use super::*;
-use crate::graph::{Definition, OperationKind, ScopeId, ScopePath};
+use crate::graph::{Definition, OperationKind};
 
 /// An operation that makes a value which leaves the scope, and whose cotangent may leave no operation in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,17 +32,11 @@ pub fn invisible_cotangents(
     may_be_trained: impl Fn(ValueId) -> bool,
 ) -> Vec<Finding> {
     let members = || operations.ones().take_while(|id| *id < graph.operations().len()).map(OperationId::new);
-    let mut by_scope: FxHashMap<ScopeId, (bool, bool)> = FxHashMap::default();
+    let phases = Phases::new(graph);
     let (mut differentiated, mut transposed) = (false, false);
-    for operation in members() {
-        let scope = graph.operation(operation).scope;
-        let (is_differentiated, is_transposed) = *by_scope.entry(scope).or_insert_with(|| {
-            graph.scope_paths(scope).map(ScopePath::parse).fold((false, false), |(differentiated, transposed), path| {
-                (differentiated | path.differentiated, transposed | path.transposed)
-            })
-        });
-        differentiated |= is_differentiated;
-        transposed |= is_transposed;
+    for phase in members().map(|operation| phases.of(operation)) {
+        differentiated |= phase.differentiated;
+        transposed |= phase.transposed;
     }
     if !differentiated || transposed {
         return Vec::new();

@@ -12,6 +12,7 @@
 mod certificate;
 mod code;
 mod cotangents;
+mod phase;
 mod propagate;
 pub mod reference;
 mod slice;
@@ -22,6 +23,7 @@ mod witness;
 pub use certificate::evidence;
 pub use code::FlowGraph;
 pub use cotangents::{Finding, invisible_cotangents};
+pub use phase::{Phase, Phases};
 pub use propagate::propagate;
 pub use slice::{OpaqueCrossing, Slice, backward_slice, forward_slice, opaque_crossings, reads, unchanged_input};
 pub use witness::{SinkGroup, witnesses};

@@ -27,10 +27,6 @@ impl Arity {
         Arity { least: count, most: u16::MAX }
     }
 
-    const fn between(least: u16, most: u16) -> Arity {
-        Arity { least, most }
-    }
-
     /// Whether so many are allowed.
     pub fn allows(self, count: usize) -> bool {
         count >= self.least as usize && (self.most == u16::MAX || count <= self.most as usize)
@@ -51,7 +47,6 @@ macro_rules! arity {
     (any) => { Arity::ANY };
     ($count:literal) => { Arity::exactly($count) };
     ($least:literal, any) => { Arity::at_least($least) };
-    ($least:literal, $most:literal) => { Arity::between($least, $most) };
 }
 
 macro_rules! operation_kinds {
@@ -316,7 +311,7 @@ mod tests {
 
     #[test]
     fn an_arity_says_what_it_allows() {
-        assert!(Arity::between(1, 2).allows(2) && !Arity::between(1, 2).allows(3));
+        assert!(Arity::exactly(2).allows(2) && !Arity::exactly(2).allows(3));
         assert!(Arity::at_least(1).allows(70_000) && !Arity::at_least(1).allows(0));
         assert_eq!(Arity::at_least(2).to_string(), "at least 2");
     }

@@ -64,6 +64,8 @@ pub struct ScopePath<'a> {
     pub differentiated: bool,
     /// Some component is under `transpose(..)`, and it is no recomputed forward pass: a cotangent.
     pub transposed: bool,
+    /// A forward pass that is computed again in the backward pass.
+    pub recomputed: bool,
 }
 
 /// Splits at the slashes that stand outside parentheses; where these do not match, at every slash, so that
@@ -118,7 +120,7 @@ impl<'a> ScopePath<'a> {
                 }
             }
         }
-        ScopePath { components, written, differentiated, transposed: transposed && !recomputed }
+        ScopePath { components, written, differentiated, transposed: transposed && !recomputed, recomputed }
     }
 
     /// The scopes that a person would name: no `jit(..)`, nothing that a transformation put there.

@@ -6,10 +6,10 @@ use fixedbitset::FixedBitSet;
 
 use super::*;
 use crate::flow::{
-    Crossings, Labels, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
+    Crossings, Labels, Phases, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
     unchanged_input, witnesses,
 };
-use crate::graph::{Definition, OperationId, OperationKind, ScopePath, ValueId};
+use crate::graph::{Definition, OperationId, OperationKind, ValueId};
 use crate::index::Id;
 use crate::policy::{Invariant, Requirement, Side, sink_group};
 
@@ -228,16 +228,9 @@ impl Run<'_> {
         counted: Crossings,
     ) -> Option<String> {
         let facts = self.graphs[graph].graph;
-        let paths = |id: OperationId| facts.scope_paths(facts.operation(id).scope).map(ScopePath::parse);
+        let phases = Phases::new(facts);
         let members = || operations.ones().map(OperationId::new);
-        let mut differentiated = false;
-        for path in members().flat_map(paths) {
-            if path.transposed {
-                return None;
-            }
-            differentiated |= path.differentiated;
-        }
-        if !differentiated {
+        if members().any(|id| phases.of(id).transposed) || !members().any(|id| phases.of(id).differentiated) {
             return None;
         }
         let parameters: BTreeSet<ValueId> = members()
@@ -245,11 +238,10 @@ impl Run<'_> {
             .filter(|value| !self.may_be_trained(graph, *value))
             .filter(|value| facts.tensor_type(*value).is_some_and(|tensor| tensor.element.is_continuous()))
             .collect();
-        let is_cotangent = |id: &OperationId| paths(*id).any(|path| path.transposed);
         let mut readers = facts.operations().ids().filter(|id| {
             !operations.contains(id.index())
                 && facts.operands(*id).iter().any(|operand| parameters.contains(operand))
-                && is_cotangent(id)
+                && phases.of(*id).transposed
         });
         let first = readers.next()?;
         let ends = sinks.iter().filter(|sink| sink.graph == graph).filter_map(|sink| {
