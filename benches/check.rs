@@ -23,13 +23,8 @@ fn select(text: &str) -> Vec<Selector> {
 }
 
 fn policy() -> FlowPolicy {
-    FlowPolicy::from_flags(
-        select("scope:probe_reward"),
-        select("output:**.beliefs.**"),
-        Some(Within::Run),
-        Vec::new(),
-    )
-    .expect("a policy")
+    FlowPolicy::from_flags(select("scope:probe_reward"), select("output:**.beliefs.**"), Some(Within::Run), Vec::new())
+        .expect("a policy")
 }
 
 fn check(bytes: &[u8], policy: &FlowPolicy) -> Verdict {

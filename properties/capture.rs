@@ -32,7 +32,8 @@ fn both_forms_of_a_step_are_one_graph() {
 /// Places are no part of the digest, so they are compared apart.
 fn assert_same_places(a: &TrainingGraph, b: &TrainingGraph, name: &str) {
     for (id, operation) in a.operations().iter_enumerated() {
-        let frames = |graph: &TrainingGraph, place| graph.frames(place).map(|f| (f.to_string(), f.column)).collect::<Vec<_>>();
+        let frames =
+            |graph: &TrainingGraph, place| graph.frames(place).map(|f| (f.to_string(), f.column)).collect::<Vec<_>>();
         let other = b.operation(id).place;
         assert_eq!(frames(a, operation.place), frames(b, other), "{name}: {id:?} {}", a.operation_name(id));
     }
@@ -67,10 +68,9 @@ fn forms_without_locations_and_with_inline_locations_are_read() {
     for entry in std::fs::read_dir(corpus::root().join("fixtures/zoo")).expect("the zoo is there") {
         let path = entry.expect("a readable folder").path();
         let name = corpus::name(&path);
-        if name.ends_with(".nodebug.mlir") || name.ends_with(".local.mlir") || name.ends_with(".elided.mlir") {
-            if let Err(error) = read(&corpus::bytes(&path)) {
-                assert_refusal(&name, &error);
-            }
+        let is_other_form = [".nodebug.mlir", ".local.mlir", ".elided.mlir"].iter().any(|end| name.ends_with(end));
+        if is_other_form && let Err(error) = read(&corpus::bytes(&path)) {
+            assert_refusal(&name, &error);
         }
     }
 }
@@ -135,12 +135,37 @@ fn a_large_step_is_read_whole() {
 #[test]
 fn errors_say_where_and_what() {
     let cases: &[(&str, usize, usize, &str)] = &[
-        ("module {\n  func.func @main(%arg0: tensor<2xf32>) -> tensor<2xf32> {\n    return %arg1 : tensor<2xf32>\n  }\n}", 3, 12, "`%arg1` is not defined here"),
-        ("module {\n  func.func @main() {\n    %0 = stablehlo.iota dim = : tensor<2xf32>\n  }\n}", 3, 31, "expected an attribute"),
-        ("module {\n  func.func @main(%a: tensor<2xf32>) {\n    %0 = stablehlo.negate %a : tensor<3xf32>\n    return\n  }\n}", 3, 5, "operand 0 of `stablehlo.negate` has type `tensor<2xf32>`, but is used as `tensor<3xf32>`"),
-        ("module {\n  func.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n    return %a : tensor<2xf32>", 3, 30, "the file ends inside a region"),
+        (
+            "module {\n  func.func @main(%arg0: tensor<2xf32>) -> tensor<2xf32> {\n    return %arg1 : tensor<2xf32>\n  }\n}",
+            3,
+            12,
+            "`%arg1` is not defined here",
+        ),
+        (
+            "module {\n  func.func @main() {\n    %0 = stablehlo.iota dim = : tensor<2xf32>\n  }\n}",
+            3,
+            31,
+            "expected an attribute",
+        ),
+        (
+            "module {\n  func.func @main(%a: tensor<2xf32>) {\n    %0 = stablehlo.negate %a : tensor<3xf32>\n    return\n  }\n}",
+            3,
+            5,
+            "operand 0 of `stablehlo.negate` has type `tensor<2xf32>`, but is used as `tensor<3xf32>`",
+        ),
+        (
+            "module {\n  func.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n    return %a : tensor<2xf32>",
+            3,
+            30,
+            "the file ends inside a region",
+        ),
         ("hello", 1, 1, "expected `module`, found `hello`"),
-        ("module {\n  func.func @f(%a: tensor<f32>) -> tensor<f32> {\n    %0 = call @f(%a) : (tensor<f32>) -> tensor<f32>\n    return %0 : tensor<f32>\n  }\n}", 0, 0, "calls itself"),
+        (
+            "module {\n  func.func @f(%a: tensor<f32>) -> tensor<f32> {\n    %0 = call @f(%a) : (tensor<f32>) -> tensor<f32>\n    return %0 : tensor<f32>\n  }\n}",
+            0,
+            0,
+            "calls itself",
+        ),
     ];
     for (text, line, column, message) in cases {
         let error = read(text.as_bytes()).expect_err(text);
@@ -172,16 +197,14 @@ fn nesting_of_a_hundred_thousand_is_read_or_refused() {
     assert_eq!(again.digest(), graph.digest());
 
     let wrap = |inside: String| format!("module attributes {{a = {inside}}} {{ func.func @main() {{ return }} }}");
-    for (open, close) in [("[", "]"), ("{a = ", "}"), ("#x<a = ", ">"), ("tuple<", ">"), ("dense<", ">"), ("array<", ">")] {
+    for (open, close) in
+        [("[", "]"), ("{a = ", "}"), ("#x<a = ", ">"), ("tuple<", ">"), ("dense<", ">"), ("array<", ">")]
+    {
         let text = wrap(open.repeat(DEEP) + &close.repeat(DEEP));
         let _ = read(text.as_bytes());
         let _ = read(wrap(open.repeat(DEEP)).as_bytes());
     }
-    for location in [
-        "\"a\"(".repeat(DEEP),
-        "callsite(".repeat(DEEP),
-        "fused[".repeat(DEEP),
-    ] {
+    for location in ["\"a\"(".repeat(DEEP), "callsite(".repeat(DEEP), "fused[".repeat(DEEP)] {
         let text = format!("module {{ func.func @main() {{ return loc({location}) }} }}");
         assert!(read(text.as_bytes()).is_err());
     }

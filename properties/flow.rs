@@ -13,9 +13,9 @@ use proptest::sample::Index;
 
 use crate::generate::{Built, EVERYTHING, Features, Layout, Program, programs};
 
-const STEP: Crossings = Crossings { carried: false, environment: false };
-const RUN: Crossings = Crossings { carried: true, environment: false };
-const ALL: Crossings = Crossings { carried: true, environment: true };
+const STEP: Crossings = Crossings { carried: false, environment: false, possible: false };
+const RUN: Crossings = Crossings { carried: true, environment: false, possible: true };
+const ALL: Crossings = Crossings { carried: true, environment: true, possible: true };
 
 /// A few sources of a program: steps, by tag, and inputs.
 #[derive(Clone, Debug)]

@@ -204,8 +204,8 @@ fn systems_of_two_functions_are_checked_as_one() {
             .collect();
         let named: Vec<NamedGraph<'_>> =
             graphs.iter().map(|(name, graph)| NamedGraph { name, file: name, graph }).collect();
-        let report = run(&named, &policy, Date::from_unix_seconds(0), true)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report =
+            run(&named, &policy, Date::from_unix_seconds(0), true).unwrap_or_else(|error| panic!("{name}: {error}"));
         let graphs: Vec<_> = graphs.iter().map(|(_, graph)| graph).collect();
         for entry in &report.invariants {
             let expected = json["expected"][entry.within.as_str()].as_str().map(verdict);

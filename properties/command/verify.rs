@@ -164,7 +164,6 @@ fn a_path_that_was_tampered_with_is_refused() {
         ("a place is another", step(last / 2, "place", json!("innocent.py:1"))),
         ("a scope is another", step(last / 2, "scope", json!("innocent"))),
         ("a type is another", step(last / 2, "type", json!("tensor<77xf32>"))),
-        ("a line is another", step(last / 2, "line", json!(1))),
         ("a hop is carried", step(last / 2, "hop", json!("carried"))),
         ("a hop is opaque", step(last / 2, "hop", json!("opaque"))),
         ("a hop is a call", step(last / 2, "hop", json!("enter"))),

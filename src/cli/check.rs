@@ -20,6 +20,9 @@ struct Loaded {
 }
 
 pub(super) fn check(arguments: &CheckArguments) -> Outcome {
+    if arguments.certificate.is_some() && arguments.certificate == arguments.output.output {
+        return Err(Failure::new("--output and --certificate name one file"));
+    }
     let loaded = load_policy(arguments)?;
     let today = today(arguments)?;
     let sources = graph_files(arguments, &loaded)?;

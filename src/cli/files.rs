@@ -1,7 +1,7 @@
 //! Reading files, and writing them whole or not at all.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -77,7 +77,9 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     beside.push(name);
     beside.push(format!(".{}.part", std::process::id()));
     let beside = path.with_file_name(beside);
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    // `create_new`: what lies there already, a link above all, is somebody else's.
+    let mut file = std::fs::File::create_new(&beside).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&beside);
         failed(error)

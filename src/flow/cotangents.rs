@@ -28,11 +28,11 @@ pub struct Finding {
 /// one.
 pub fn invisible_cotangents(
     graph: &TrainingGraph,
+    phases: &Phases<'_>,
     operations: &FixedBitSet,
     may_be_trained: impl Fn(ValueId) -> bool,
 ) -> Vec<Finding> {
     let members = || operations.ones().take_while(|id| *id < graph.operations().len()).map(OperationId::new);
-    let phases = Phases::new(graph);
     let (mut differentiated, mut transposed) = (false, false);
     for phase in members().map(|operation| phases.of(operation)) {
         differentiated |= phase.differentiated;

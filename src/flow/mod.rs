@@ -88,21 +88,29 @@ pub struct SystemEdge {
 /// Which edges between outputs and inputs count. Links always do: they hold within a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crossings {
-    /// Carried pairs, and those that are only possible.
+    /// Carried pairs.
     pub carried: bool,
     /// Declared environment edges.
     pub environment: bool,
+    /// Carried pairs that are only possible.
+    pub possible: bool,
 }
 
 impl Crossings {
     /// What `deny` covers within this reach: no environment edges.
     pub fn within(within: Within) -> Self {
-        Crossings { carried: within == Within::Run, environment: false }
+        let carried = within == Within::Run;
+        Crossings { carried, environment: false, possible: carried }
     }
 
     /// The same, and environment edges too.
     pub fn and_environment(self) -> Self {
         Crossings { environment: true, ..self }
+    }
+
+    /// The same, without pairs that are only possible.
+    pub fn and_nothing_possible(self) -> Self {
+        Crossings { possible: false, ..self }
     }
 
     fn include(self, crossing: Crossing) -> bool {
@@ -158,7 +166,7 @@ impl<'g> System<'g> {
     /// Every edge that counts, with the values at its ends; `true` where the pair is only possible.
     fn crossings(&self, counted: Crossings) -> impl Iterator<Item = (Port, Port, bool)> {
         let edges = self.edges.iter().filter(move |edge| counted.include(edge.crossing));
-        let possible = self.possible.iter().filter(move |_| counted.carried).flat_map(|(graph, pairs)| {
+        let possible = self.possible.iter().filter(move |_| counted.possible).flat_map(|(graph, pairs)| {
             pairs.outputs.iter().flat_map(move |output| {
                 pairs.inputs.iter().map(move |input| {
                     let port = |position: usize| Port { graph: *graph, position };

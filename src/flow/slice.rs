@@ -189,7 +189,7 @@ pub fn reads(system: &System<'_>, sources: &Sources, graph: usize) -> Vec<usize>
             }
         }
     }
-    let step = Crossings { carried: false, environment: false };
+    let step = Crossings::within(Within::Step);
     backward_slice(system, step, operands).inputs(system, graph)
 }
 

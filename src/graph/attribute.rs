@@ -154,10 +154,8 @@ mod tests {
     #[test]
     fn symbols_are_found_at_any_depth() {
         let inner = Attribute::Array([Attribute::Symbol("f".into())].into());
-        let outer = Attribute::Dictionary(dictionary(vec![
-            ("x".into(), inner),
-            ("y".into(), Attribute::Symbol("g".into())),
-        ]));
+        let outer =
+            Attribute::Dictionary(dictionary(vec![("x".into(), inner), ("y".into(), Attribute::Symbol("g".into()))]));
         assert_eq!(outer.symbols(), ["f", "g"]);
     }
 }

@@ -295,12 +295,7 @@ impl GraphBuilder {
         self.expect_types(&name, "returned value", &found, &expected)
     }
 
-    fn open_region(
-        &mut self,
-        function: FunctionId,
-        parent: Option<OperationId>,
-        types: &[TypeId],
-    ) -> IdRange<ValueId> {
+    fn open_region(&mut self, function: FunctionId, parent: Option<OperationId>, types: &[TypeId]) -> IdRange<ValueId> {
         let region = RegionId::new(self.graph.regions.len());
         let first = self.graph.values.len();
         for (position, r#type) in types.iter().enumerate() {
@@ -349,10 +344,8 @@ impl GraphBuilder {
         if self.graph.regions[region].terminator.is_some() {
             return Err(BuildError::AfterTerminator { operation: header.name.into() });
         }
-        let counts = [
-            ("operands", header.operands.len(), kind.operands()),
-            ("results", header.results, kind.results()),
-        ];
+        let counts =
+            [("operands", header.operands.len(), kind.operands()), ("results", header.results, kind.results())];
         for (what, found, expected) in counts {
             if !expected.allows(found) {
                 let operation = header.name.into();

@@ -148,6 +148,9 @@ struct Candidate {
     unused_inputs: usize,
 }
 
+/// What single values are brought together by: a name, or none, and a type.
+type Key = (Option<Box<str>>, TypeId);
+
 struct Pairer<'a> {
     inputs: Vec<Leaf<'a>>,
     outputs: Vec<Leaf<'a>>,
@@ -233,8 +236,7 @@ impl Pairer<'_> {
                 if !leaf.path.starts_with(input_root) || self.input_taken[input] {
                     continue;
                 }
-                let path: Vec<Box<str>> =
-                    output_root.segments().iter().chain(leaf.path.tail(depth)).cloned().collect();
+                let path: Vec<Box<str>> = output_root.segments().iter().chain(leaf.path.tail(depth)).cloned().collect();
                 if let Some(&output) = self.output_at.get(&*path)
                     && self.outputs[output].r#type == leaf.r#type
                     && !self.output_taken[output]
@@ -372,8 +374,7 @@ impl Pairer<'_> {
         single: &[(usize, bool)],
         key_of: impl for<'k> Fn(&'k Self, usize, bool) -> Option<(Option<&'k str>, TypeId)>,
     ) {
-        let mut together: IndexMap<(Option<Box<str>>, TypeId), (Vec<usize>, bool), FxBuildHasher> =
-            IndexMap::default();
+        let mut together: IndexMap<Key, (Vec<usize>, bool)> = IndexMap::new();
         for &(input, whole_argument) in single {
             if !self.input_taken[input]
                 && let Some((name, r#type)) = key_of(self, input, whole_argument)
@@ -485,8 +486,7 @@ fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
     if let Some(rival) = rival {
         let differs = (0..groups.len()).find(|&group| best[group] != rival[group]).unwrap_or(0);
         let group = &groups[differs];
-        let mut candidates: Vec<PytreePath> =
-            group.candidates.iter().map(|candidate| candidate.root.clone()).collect();
+        let mut candidates: Vec<PytreePath> = group.candidates.iter().map(|candidate| candidate.root.clone()).collect();
         let chosen: FxHashSet<Option<usize>> = [best[differs], rival[differs]].into_iter().collect();
         if candidates.len() > chosen.len() && !chosen.contains(&None) {
             candidates =
@@ -546,7 +546,8 @@ mod tests {
         let PairingError::Ambiguous { candidates, .. } = &error else { panic!("{error}") };
         assert_eq!(candidates.len(), 2);
         // Names tell.
-        let outputs = [("result.params.w", W), ("result.params.b", B), ("result.momentum.w", W), ("result.momentum.b", B)];
+        let outputs =
+            [("result.params.w", W), ("result.params.b", B), ("result.momentum.w", W), ("result.momentum.b", B)];
         assert_eq!(pairs(&inputs, &outputs).unwrap(), ["result.params -> params", "result.momentum -> momentum"]);
         // So does the policy.
         let graph = step(&inputs, &[("result.0.w", W), ("result.0.b", B), ("result.1.w", W), ("result.1.b", B)]);

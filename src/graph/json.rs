@@ -166,11 +166,7 @@ impl TrainingGraph {
                 .iter()
                 .map(|region| RegionFile {
                     operation: region.parent.map(Id::index),
-                    arguments: region
-                        .arguments
-                        .iter()
-                        .map(|argument| self.values[argument].r#type.index())
-                        .collect(),
+                    arguments: region.arguments.iter().map(|argument| self.values[argument].r#type.index()).collect(),
                     first_value: region.arguments.positions().start,
                 })
                 .collect(),
@@ -238,9 +234,7 @@ impl Loader {
         for (position, place) in file.places.iter().enumerate() {
             let caller = match place.caller {
                 None => None,
-                Some(caller) => {
-                    Some(*places.get(caller).ok_or_else(|| dangling("place", position, "place", caller))?)
-                }
+                Some(caller) => Some(*places.get(caller).ok_or_else(|| dangling("place", position, "place", caller))?),
             };
             places.push(builder.place(Place {
                 file: place.file.clone(),
@@ -383,20 +377,15 @@ impl Loader {
             .iter()
             .map(|&number| self.r#type("operation", position, number))
             .collect::<Result<Vec<_>, _>>()?;
-        let attributes =
-            operation.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let attributes = operation.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let attributes = self.builder.attributes(dictionary(attributes));
         let place = match operation.place {
             None => self.builder.no_place(),
-            Some(number) => {
-                *self.places.get(number).ok_or_else(|| dangling("operation", position, "place", number))?
-            }
+            Some(number) => *self.places.get(number).ok_or_else(|| dangling("operation", position, "place", number))?,
         };
         let scope = match operation.scope {
             None => self.builder.no_scope(),
-            Some(number) => {
-                *self.scopes.get(number).ok_or_else(|| dangling("operation", position, "scope", number))?
-            }
+            Some(number) => *self.scopes.get(number).ok_or_else(|| dangling("operation", position, "scope", number))?,
         };
         let callee = operation.callee.as_deref();
         let footer = OperationFooter { result_types: &result_types, attributes, callee, place, scope };

@@ -44,9 +44,15 @@ impl std::fmt::Display for Arity {
 }
 
 macro_rules! arity {
-    (any) => { Arity::ANY };
-    ($count:literal) => { Arity::exactly($count) };
-    ($least:literal, any) => { Arity::at_least($least) };
+    (any) => {
+        Arity::ANY
+    };
+    ($count:literal) => {
+        Arity::exactly($count)
+    };
+    ($least:literal, any) => {
+        Arity::at_least($least)
+    };
 }
 
 macro_rules! operation_kinds {

@@ -173,10 +173,7 @@ impl ElementType {
 
     /// Whether it can be differentiated.
     pub fn is_continuous(&self) -> bool {
-        !matches!(
-            self,
-            ElementType::Boolean | ElementType::Signed(_) | ElementType::Unsigned(_) | ElementType::Index
-        )
+        !matches!(self, ElementType::Boolean | ElementType::Signed(_) | ElementType::Unsigned(_) | ElementType::Index)
     }
 }
 

@@ -128,11 +128,9 @@ fn link_edges(link: &Link, graphs: Graphs<'_>, edges: &mut Vec<SystemEdge>) -> R
     for input in &inputs {
         let input_type = type_text(to_graph, input);
         match by_tail.get(input.path.tail(to_depth)) {
-            Some(output) if type_text(from_graph, output) == input_type => edges.push(SystemEdge {
-                from: (from_number, output.position),
-                to: (to_number, input.position),
-                kind,
-            }),
+            Some(output) if type_text(from_graph, output) == input_type => {
+                edges.push(SystemEdge { from: (from_number, output.position), to: (to_number, input.position), kind })
+            }
             Some(output) => unpaired.push(format!(
                 "`{}` is {input_type}, but `{}` is {}",
                 input.path,

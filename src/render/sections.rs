@@ -184,6 +184,9 @@ fn exit_meaning(report: &RunReport) -> &'static str {
         1 if by_invariant => "exit 1: an invariant is violated and no waiver accepts it",
         1 if by_require => "exit 1: a required flow is missing",
         1 => "exit 1: a waiver is expired or unused",
+        _ if report.invariants.iter().all(|one| matches!(one.verdict, Verdict::Holds | Verdict::Violated)) => {
+            "exit 3: a required flow could not be decided, which is not a pass"
+        }
         _ => "exit 3: something could not be decided, which is not a pass",
     }
 }

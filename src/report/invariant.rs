@@ -6,7 +6,7 @@ use fixedbitset::FixedBitSet;
 
 use super::*;
 use crate::flow::{
-    Crossings, Labels, Phases, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
+    Crossings, Labels, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
     unchanged_input, witnesses,
 };
 use crate::graph::{Definition, OperationId, OperationKind, ValueId};
@@ -17,7 +17,7 @@ use crate::policy::{Invariant, Requirement, Side, sink_group};
 const OPAQUE_NAMED: usize = 20;
 
 impl Run<'_> {
-    pub(super) fn invariant(&mut self, invariant: &Invariant, certificates: bool) -> InvariantReport {
+    pub(super) fn invariant(&self, invariant: &Invariant, certificates: bool) -> InvariantReport {
         let from = self.resolve(&invariant.from);
         let to = self.resolve(&invariant.to);
         let mut report = InvariantReport {
@@ -64,7 +64,7 @@ impl Run<'_> {
             Verdict::Holds | Verdict::Vacuous => {}
         }
         if report.verdict == Verdict::Holds {
-            self.doubt(&mut report, invariant, &sources, &sinks, counted);
+            self.doubt(&mut report, invariant, &sinks, counted);
         }
         // A selector that matches nothing leaves a question open, whatever the others say; a violation stands.
         let unmatched: Vec<String> = from.unmatched.into_iter().chain(to.unmatched).collect();
@@ -88,7 +88,7 @@ impl Run<'_> {
         report
     }
 
-    pub(super) fn require(&mut self, require: &Requirement) -> RequireReport {
+    pub(super) fn require(&self, require: &Requirement) -> RequireReport {
         let from = self.resolve(&require.from);
         let to = self.resolve(&require.to);
         let sources = self.sources(&from);
@@ -132,7 +132,7 @@ impl Run<'_> {
 
     /// Names what an undetermined verdict hangs on: opaque operations, or pairs that are only possible.
     fn explain_opaque(
-        &mut self,
+        &self,
         report: &mut InvariantReport,
         sources: &Sources,
         labels: &Labels,
@@ -144,9 +144,7 @@ impl Run<'_> {
             let why = crossing.opacity.why().to_string();
             report.opaque.push(describe_opaque(self.graphs[crossing.graph].graph, crossing.operation, why));
         }
-        let possible = std::mem::take(&mut self.system.possible);
-        let without = propagate(&self.system, sources, counted);
-        self.system.possible = possible;
+        let without = propagate(&self.system, sources, counted.and_nothing_possible());
         if sinks.iter().all(|sink| without.output(*sink).is_some() == labels.output(*sink).is_some()) {
             return;
         }
@@ -165,14 +163,7 @@ impl Run<'_> {
     }
 
     /// A `Holds` that must not be given although no path was found.
-    fn doubt(
-        &self,
-        report: &mut InvariantReport,
-        invariant: &Invariant,
-        sources: &Sources,
-        sinks: &[Port],
-        counted: Crossings,
-    ) {
+    fn doubt(&self, report: &mut InvariantReport, invariant: &Invariant, sinks: &[Port], counted: Crossings) {
         for selector in invariant.from.iter().filter(|selector| selector.side() == Side::Scope) {
             for (position, named) in self.graphs.iter().enumerate() {
                 if !selector.applies_to(named.name) {
@@ -183,7 +174,10 @@ impl Run<'_> {
                     operations.insert(operation.index());
                 }
                 let is_trained = |value| self.may_be_trained(position, value);
-                for finding in invisible_cotangents(named.graph, &operations, is_trained).into_iter().take(3) {
+                for finding in invisible_cotangents(named.graph, self.phases(position), &operations, is_trained)
+                    .into_iter()
+                    .take(3)
+                {
                     let operation = named.graph.operation(finding.operation);
                     let name = named.graph.operation_name(finding.operation);
                     let place = named.graph.user_place(operation.place);
@@ -199,7 +193,6 @@ impl Run<'_> {
                 }
             }
         }
-        let _ = sources;
         if !report.reasons.is_empty() {
             report.verdict = Verdict::Undetermined;
         }
@@ -228,7 +221,7 @@ impl Run<'_> {
         counted: Crossings,
     ) -> Option<String> {
         let facts = self.graphs[graph].graph;
-        let phases = Phases::new(facts);
+        let phases = self.phases(graph);
         let members = || operations.ones().map(OperationId::new);
         if members().any(|id| phases.of(id).transposed) || !members().any(|id| phases.of(id).differentiated) {
             return None;
@@ -255,7 +248,8 @@ impl Run<'_> {
         let parameter = facts.operands(reader).iter().find(|operand| parameters.contains(*operand))?;
         let input = facts.arguments(facts.function(facts.entry()).body).iter().position(|value| value == *parameter)?;
         let input = self.input_name(graph, input);
-        let place = facts.user_place(facts.operation(reader).place).map_or(String::new(), |place| format!(" at {place}"));
+        let place =
+            facts.user_place(facts.operation(reader).place).map_or(String::new(), |place| format!(" at {place}"));
         Some(format!(
             "mark the score: a cotangent that reaches a sink is made with `{input}`{place}, which `{}` reads too, and no \
              cotangent of that scope is named; a custom gradient rule may hide it. Put the scope around the call of the \
@@ -319,7 +313,9 @@ impl Run<'_> {
         }
         if !pure.is_empty() {
             let pure: Vec<String> = pure.into_iter().collect();
-            report.assumptions.push(format!("pure: custom calls {} do nothing but make their results", pure.join(", ")));
+            report
+                .assumptions
+                .push(format!("pure: custom calls {} do nothing but make their results", pure.join(", ")));
         }
         report.assumptions.push("terminates: loops end, whatever the source says".into());
     }
@@ -355,7 +351,7 @@ impl Run<'_> {
         });
         Certificate {
             version: CERTIFICATE_VERSION,
-            digests: self.digests.clone(),
+            digests: self.digests().to_vec(),
             names: match self.graphs {
                 [_] => Vec::new(),
                 graphs => graphs.iter().map(|named| named.name.to_string()).collect(),

@@ -8,9 +8,11 @@
 mod invariant;
 mod substrate;
 
+use std::sync::OnceLock;
+
 use thiserror::Error;
 
-use crate::flow::{Crossing, Sources, System};
+use crate::flow::{Crossing, Phases, Sources, System};
 use crate::graph::{CarriedPairs, Digest, PairingError, PairingOverride, PytreePath, Reading, TrainingGraph};
 use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, nearest};
 use crate::verdict::*;
@@ -50,7 +52,8 @@ struct Run<'a> {
     pairs: Vec<CarriedPairs>,
     overrides: Vec<PairingOverride>,
     edges: Vec<CertificateEdge>,
-    digests: Vec<Digest>,
+    digests: OnceLock<Vec<Digest>>,
+    phases: Vec<OnceLock<Phases<'a>>>,
 }
 
 /// What selectors matched, graph by graph, and what is wrong with those that matched nothing.
@@ -66,12 +69,24 @@ pub fn run(
     today: Date,
     certificates: bool,
 ) -> Result<RunReport, ReportError> {
-    let mut run = Run::new(graphs, policy)?;
-    let mut invariants = Vec::with_capacity(policy.invariants().len());
-    for invariant in policy.invariants() {
-        invariants.push(run.invariant(invariant, certificates));
-    }
-    let requires = policy.requires().iter().map(|require| run.require(require)).collect();
+    let run = Run::new(graphs, policy)?;
+    let answer = || {
+        let invariants: Vec<InvariantReport> =
+            policy.invariants().iter().map(|invariant| run.invariant(invariant, certificates)).collect();
+        let requires: Vec<RequireReport> = policy.requires().iter().map(|require| run.require(require)).collect();
+        (invariants, requires)
+    };
+    let describe = || {
+        run.digests();
+        run.substrates()
+    };
+    // What the probe reads takes as long as the verdicts, and neither needs the other.
+    let ((mut invariants, requires), substrate) = std::thread::scope(|scope| {
+        let describing = scope.spawn(describe);
+        let answers = answer();
+        let substrate = describing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (answers, substrate)
+    });
     let violated: Vec<&str> = invariants
         .iter()
         .filter(|invariant| invariant.verdict == Verdict::Violated)
@@ -83,7 +98,6 @@ pub fn run(
             invariant.waived = waivers.reason(&invariant.name).map(str::to_string);
         }
     }
-    let substrate = run.substrates();
     let mut graph_reports = run.graph_reports().into_iter();
     Ok(RunReport {
         version: REPORT_VERSION,
@@ -145,8 +159,18 @@ impl<'a> Run<'a> {
                 edges.push(CertificateEdge { from: (edge.from.0, output), to: (edge.to.0, input), hop: edge.hop() });
             }
         }
-        let digests = graphs.iter().map(|named| named.graph.digest()).collect();
-        Ok(Run { graphs, policy, system, pairs, overrides, edges, digests })
+        let phases = graphs.iter().map(|_| OnceLock::new()).collect();
+        Ok(Run { graphs, policy, system, pairs, overrides, edges, digests: OnceLock::new(), phases })
+    }
+
+    /// The identities of the graphs.
+    fn digests(&self) -> &[Digest] {
+        self.digests.get_or_init(|| self.graphs.iter().map(|named| named.graph.digest()).collect())
+    }
+
+    /// Which operations of a graph are cotangents.
+    fn phases(&self, graph: usize) -> &Phases<'a> {
+        self.phases[graph].get_or_init(|| Phases::new(self.graphs[graph].graph))
     }
 
     fn resolve(&self, selectors: &[Selector]) -> Resolved {
@@ -218,16 +242,17 @@ impl<'a> Run<'a> {
             };
             pairs.pairings.iter().map(report).collect()
         };
-        let reports = self.graphs.iter().zip(&self.pairs).zip(&self.digests).map(|((named, pairs), digest)| GraphReport {
-            name: named.name.into(),
-            file: named.file.into(),
-            digest: *digest,
-            operations: named.graph.operations().len(),
-            functions: named.graph.functions().len(),
-            inputs: named.graph.inputs().len(),
-            outputs: named.graph.outputs().len(),
-            carried: carried(pairs),
-        });
+        let reports =
+            self.graphs.iter().zip(&self.pairs).zip(self.digests()).map(|((named, pairs), digest)| GraphReport {
+                name: named.name.into(),
+                file: named.file.into(),
+                digest: *digest,
+                operations: named.graph.operations().len(),
+                functions: named.graph.functions().len(),
+                inputs: named.graph.inputs().len(),
+                outputs: named.graph.outputs().len(),
+                carried: carried(pairs),
+            });
         reports.collect()
     }
 

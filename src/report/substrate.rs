@@ -30,7 +30,7 @@ impl Run<'_> {
         let paths: Vec<&PytreePath> = facts.inputs().map(|(path, _)| path).collect();
         let read = reads(&self.system, sources, graph);
         let outputs: Vec<_> = facts.outputs().map(|(_, value)| value).collect();
-        let step = Crossings { carried: false, environment: false };
+        let step = Crossings::within(Within::Step);
         // What the source takes from outside of itself, and all that this depends on.
         let mut operands = Vec::new();
         if let Some(own) = sources.graphs.get(graph) {
@@ -46,25 +46,27 @@ impl Run<'_> {
             let moved: Vec<usize> =
                 made.into_iter().filter(|output| unchanged_input(facts, *output).is_none()).collect();
             let is_input = |value| matches!(facts.value(value).definition, Definition::Argument(..));
-            let updated_value = moved
-                .iter()
-                .any(|output| !is_input(outputs[*output]) && before.contains(graph, outputs[*output]));
+            let updated_value =
+                moved.iter().any(|output| !is_input(outputs[*output]) && before.contains(graph, outputs[*output]));
             let update = backward_slice(&self.system, step, moved.iter().map(|output| (graph, outputs[*output])));
             let mut scopes: Vec<String> = Vec::new();
             if !moved.is_empty() {
                 let mut seen = vec![false; facts.scope_count()];
                 for operation in update.operations(&self.system, graph).ones().map(OperationId::new) {
                     let scope = facts.operation(operation).scope;
-                    if std::mem::replace(&mut seen[scope.index()], true) {
+                    if std::mem::replace(&mut seen[scope.index()], true) || !self.phases(graph).of(operation).transposed
+                    {
                         continue;
                     }
-                    for path in facts.scope_paths(scope).map(ScopePath::parse).filter(|path| path.transposed) {
+                    for path in facts.scope_paths(scope).map(ScopePath::parse) {
                         if let Some(name) = path.user_scopes().next()
-                            && scopes.len() < SCOPES_NAMED
                             && !scopes.iter().any(|known| known == name)
                         {
                             scopes.push(name.to_string());
                         }
+                    }
+                    if scopes.len() >= SCOPES_NAMED {
+                        break;
                     }
                 }
             }

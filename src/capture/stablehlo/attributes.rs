@@ -192,9 +192,7 @@ fn word(cursor: &mut Cursor<'_>, depth: usize) -> Read<Attribute> {
             cursor.at = start;
             Ok(Attribute::Type(fold(type_text(cursor)?)))
         }
-        _ if depth > 0 && crate::graph::ElementType::from_name(word).is_some() => {
-            Ok(Attribute::Type(word.into()))
-        }
+        _ if depth > 0 && crate::graph::ElementType::from_name(word).is_some() => Ok(Attribute::Type(word.into())),
         _ => Ok(Attribute::Keyword(word.into())),
     }
 }
@@ -224,7 +222,7 @@ fn array_body(cursor: &mut Cursor<'_>) -> Read<Attribute> {
     match element {
         "i1" => {
             let mut items = Vec::new();
-            while has_items {
+            while has_items && !inner.is_at_end() {
                 if inner.eat_word("true") {
                     items.push(true);
                 } else if inner.eat_word("false") {
@@ -236,15 +234,11 @@ fn array_body(cursor: &mut Cursor<'_>) -> Read<Attribute> {
                     break;
                 }
             }
-            Ok(if items.is_empty() {
-                Attribute::Integers([].into())
-            } else {
-                Attribute::Booleans(items.into())
-            })
+            Ok(if items.is_empty() { Attribute::Integers([].into()) } else { Attribute::Booleans(items.into()) })
         }
         _ if element.starts_with('i') => {
             let mut items = Vec::new();
-            while has_items {
+            while has_items && !inner.is_at_end() {
                 items.push(inner.integer()?);
                 if !inner.eat(",") {
                     break;
@@ -315,14 +309,13 @@ fn structure<'a>(inner: &mut Cursor<'a>, aliases: &Aliases<'_, 'a>, depth: usize
 /// White space folded to one space.
 pub(super) fn fold(text: &str) -> Box<str> {
     let bytes = text.as_bytes();
-    let is_folded = !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\t' | b'\r'))
-        && !bytes.windows(2).any(|pair| pair == b"  ");
+    let is_folded =
+        !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\t' | b'\r')) && !bytes.windows(2).any(|pair| pair == b"  ");
     if is_folded {
         return text.trim().into();
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ").into()
 }
-
 
 #[cfg(test)]
 mod tests {

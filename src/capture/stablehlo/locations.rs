@@ -29,10 +29,23 @@ enum Node<'a> {
     /// An alias that is not defined yet, or never.
     Forward,
     Alias(Location),
-    Name { raw: &'a str, child: Location },
-    File { raw: &'a str, line: u32, column: u32 },
-    CallSite { callee: Location, caller: Location },
-    Fused { start: u32, end: u32 },
+    Name {
+        raw: &'a str,
+        child: Location,
+    },
+    File {
+        raw: &'a str,
+        line: u32,
+        column: u32,
+    },
+    CallSite {
+        callee: Location,
+        caller: Location,
+    },
+    Fused {
+        start: u32,
+        end: u32,
+    },
 }
 
 /// File location, file, line, column, function.

@@ -129,9 +129,8 @@ impl<'a> Reader<'a> {
         for (function, inputs) in std::mem::take(&mut self.input_names).into_iter().enumerate() {
             let mut paths: Vec<PytreePath> = Vec::with_capacity(inputs.len());
             for (position, (location, attribute)) in inputs.into_iter().enumerate() {
-                let name = attribute
-                    .map(|name| String::from(name).into())
-                    .or_else(|| self.locations.outermost_name(location));
+                let name =
+                    attribute.map(|name| String::from(name).into()).or_else(|| self.locations.outermost_name(location));
                 let path = name.map(|name| PytreePath::parse(&name)).filter(|path| !path.segments().is_empty());
                 paths.push(path.unwrap_or_else(|| PytreePath::new([format!("arg{position}")])));
             }

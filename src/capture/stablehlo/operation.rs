@@ -124,13 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `"name"(%a) <{..}> ({..}) {..} : (T) -> R loc(..)`, after the name.
-    fn generic(
-        &mut self,
-        start: usize,
-        name: &'a str,
-        kind: OperationKind,
-        results: usize,
-    ) -> Read<Option<Open<'a>>> {
+    fn generic(&mut self, start: usize, name: &'a str, kind: OperationKind, results: usize) -> Read<Option<Open<'a>>> {
         self.operands_in_parentheses()?;
         if self.cursor.peek() == b'[' {
             return Err(self.several_blocks());
@@ -186,16 +180,14 @@ impl<'a> Reader<'a> {
     pub(super) fn check_operand_types(&self, start: usize, name: &str) -> Read<()> {
         let Scratch { operands, operand_types, .. } = &self.scratch;
         if operands.len() != operand_types.len() {
-            let message =
-                format!("`{name}` has {} operands, but its type has {}", operands.len(), operand_types.len());
+            let message = format!("`{name}` has {} operands, but its type has {}", operands.len(), operand_types.len());
             return Err(self.cursor.error_from(start, message));
         }
         for (position, (operand, expected)) in operands.iter().zip(operand_types).enumerate() {
             let found = self.builder.value_type(*operand);
             if found != *expected {
                 let (found, expected) = (self.builder.type_text(found), self.builder.type_text(*expected));
-                let message =
-                    format!("operand {position} of `{name}` has type `{found}`, but is used as `{expected}`");
+                let message = format!("operand {position} of `{name}` has type `{found}`, but is used as `{expected}`");
                 return Err(self.cursor.error_from(start, message));
             }
         }

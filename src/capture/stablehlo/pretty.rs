@@ -4,7 +4,9 @@
 //! are read by one loop; [`rename`] says which attribute a piece is. Those with a syntax of their own have a function
 //! of their own. The table that this follows is `fixtures/zoo/PRETTY_FORMS.md`.
 
-use crate::graph::{Dense, Elements, OperationFooter, OperationHeader, OperationKind as Kind, PlaceId, ScopeId, dictionary};
+use crate::graph::{
+    Dense, Elements, OperationFooter, OperationHeader, OperationKind as Kind, PlaceId, ScopeId, dictionary,
+};
 
 use super::attributes::Entries;
 use super::body::{Form, Open};
@@ -273,11 +275,7 @@ impl<'a> Reader<'a> {
     fn types(&mut self, start: usize, kind: Kind, name: &str) -> Read<()> {
         let mut types = std::mem::take(&mut self.scratch.operand_types);
         let mut results = std::mem::take(&mut self.scratch.result_types);
-        let read = self.written_types(&mut types, &mut results);
-        let has_function_type = match read {
-            Ok(has_function_type) => has_function_type,
-            Err(error) => return Err(error),
-        };
+        let has_function_type = self.written_types(&mut types, &mut results)?;
         let operands = self.scratch.operands.len();
         if !has_function_type {
             match (kind, &types[..]) {
@@ -359,8 +357,8 @@ impl<'a> Reader<'a> {
         let Attribute::Dense(Dense { r#type, .. }) = &value else {
             return Err(self.cursor.error_from(from, "a constant is written `dense<..> : type`"));
         };
-        let r#type = types::parse_type(&mut self.builder, r#type, 0)
-            .map_err(|message| self.cursor.error_from(from, message))?;
+        let r#type =
+            types::parse_type(&mut self.builder, r#type, 0).map_err(|message| self.cursor.error_from(from, message))?;
         self.push("value", value);
         self.scratch.result_types.push(r#type);
         let attributes = self.attributes(Kind::Constant);
@@ -508,12 +506,7 @@ impl<'a> Reader<'a> {
         let results = self.builder.begin_operation(header).map_err(|error| wrap(self, error))?;
         self.builder.end_operation(plain(1)).map_err(|error| wrap(self, error))?;
         let result: Vec<ValueId> = results.iter().collect();
-        let header = OperationHeader {
-            name: "stablehlo.return",
-            operands: &result,
-            results: 0,
-            text_line,
-        };
+        let header = OperationHeader { name: "stablehlo.return", operands: &result, results: 0, text_line };
         self.builder.begin_operation(header).map_err(|error| wrap(self, error))?;
         self.builder.end_operation(plain(0)).map_err(|error| wrap(self, error))?;
         self.operation_locations.extend([Location::UNKNOWN; 2]);
@@ -622,7 +615,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Which attribute a `key = value` piece is.
-fn rename<'k>(kind: Kind, key: &'k str) -> &'k str {
+fn rename(kind: Kind, key: &str) -> &str {
     match (kind, key) {
         (Kind::BroadcastInDim | Kind::DynamicBroadcastInDim, "dims") => "broadcast_dimensions",
         (Kind::Broadcast, "sizes") => "broadcast_sizes",
@@ -714,7 +707,8 @@ pub(super) fn drop_defaults(kind: Kind, entries: &mut Entries) {
         | Kind::Sqrt
         | Kind::Tan
         | Kind::Tanh => {
-            let is_default = |value: &Attribute| match value {
+            let is_default = |value: &Attribute| {
+                match value {
                 Attribute::Dictionary(parts) => {
                     parts.len() == 1
                         && Attribute::find(parts, "mode").is_some_and(|mode| {
@@ -722,6 +716,7 @@ pub(super) fn drop_defaults(kind: Kind, entries: &mut Entries) {
                         })
                 }
                 _ => false,
+            }
             };
             entries.retain(|(name, value)| &**name != "result_accuracy" || !is_default(value));
         }

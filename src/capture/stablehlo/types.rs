@@ -178,8 +178,7 @@ fn structured_element(text: &str) -> Option<ElementType> {
         let kind = FloatKind::ALL.iter().find(|kind| kind.name() == inside.trim());
         return Some(kind.map_or_else(|| ElementType::Other(text.into()), |kind| ElementType::Complex(*kind)));
     }
-    if let Some(inside) = text.strip_prefix("!quant.").and_then(|rest| rest.split_once('<')).map(|(_, inside)| inside)
-    {
+    if let Some(inside) = text.strip_prefix("!quant.").and_then(|rest| rest.split_once('<')).map(|(_, inside)| inside) {
         let storage = inside.split(['<', ':', '>']).next()?;
         let digits = storage.trim().trim_start_matches(['u', 's', 'i']);
         let storage_bits = digits.parse().ok().filter(|bits| (1..=1024).contains(bits))?;

@@ -114,9 +114,7 @@ impl GraphBuilder {
                 count("arguments of the region", arguments(0).len(), operands.len())?;
                 count("values returned by the region", graph.yields(regions[0]).len(), graph.results(id).len())
             }
-            Kind::AllGather | Kind::OptimizationBarrier => {
-                count("results", graph.results(id).len(), operands.len())
-            }
+            Kind::AllGather | Kind::OptimizationBarrier => count("results", graph.results(id).len(), operands.len()),
             Kind::Add
             | Kind::And
             | Kind::Atan2
