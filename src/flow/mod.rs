@@ -6,7 +6,7 @@
 //! a carried pair that is only possible). No recursion on the depth of the input anywhere. Results are deterministic.
 //!
 //! The cast: a [`System`] is one [`FlowGraph`] for each function of the training loop that was captured, and the
-//! edges between outputs and inputs. [`propagate`] gives [`Labels`]; [`witnesses`] the shortest feasible paths;
+//! edges between outputs and inputs. [`propagate()`] gives [`Labels`]; [`witnesses`] the shortest feasible paths;
 //! [`evidence`] what `verify` re-checks. [`mod@reference`] is the slow and obvious algorithm that must agree.
 
 mod certificate;
