@@ -29,14 +29,28 @@ pub(super) struct Cursor<'a> {
     pub at: usize,
 }
 
-/// Letters, digits, `_`, `$`, `.` and `-` continue a name of a value or an alias.
+/// What may continue a name, by byte: 1 a bare identifier (letters, digits, `_`, `$`, `.`), 2 a name of a value or an
+/// alias (those and `-`). A table, since every byte of the text passes here.
+const CONTINUES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_identifier = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'$' | b'.');
+        table[byte] = if is_identifier { 3 } else { 0 };
+        byte += 1;
+    }
+    table[b'-' as usize] = 2;
+    table
+};
+
+#[inline]
 fn continues_suffix(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-')
+    CONTINUES[byte as usize] & 2 != 0
 }
 
-/// A bare identifier: letters, digits, `_`, `$`, `.`.
+#[inline]
 fn continues_identifier(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.')
+    CONTINUES[byte as usize] & 1 != 0
 }
 
 impl<'a> Cursor<'a> {

@@ -262,7 +262,20 @@ impl<'a> Reader<'a> {
     /// `loc(..)`, if one comes next.
     #[inline]
     pub(super) fn trailing_location(&mut self) -> Read<Location> {
-        if self.cursor.peek() != b'l' || !self.cursor.eat_word("loc") {
+        if self.cursor.peek() != b'l' {
+            return Ok(Location::UNKNOWN);
+        }
+        // Nearly all are ` loc(#loc12)`.
+        let rest = &self.cursor.text.as_bytes()[self.cursor.at..];
+        if rest.starts_with(b"loc(#loc") {
+            let digits = rest[8..].iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
+            if digits > 0 && rest.get(8 + digits) == Some(&b')') {
+                let name = &self.cursor.text[self.cursor.at + 5..self.cursor.at + 8 + digits];
+                self.cursor.at += 9 + digits;
+                return Ok(self.locations.alias(name));
+            }
+        }
+        if !self.cursor.eat_word("loc") {
             return Ok(Location::UNKNOWN);
         }
         self.cursor.expect("(")?;

@@ -12,7 +12,10 @@ impl<'a> Reader<'a> {
             self.cursor.skip();
             self.cursor.at
         };
-        let text = type_text(&mut self.cursor)?;
+        let text = match self.plain_tensor() {
+            Some(text) => text,
+            None => type_text(&mut self.cursor)?,
+        };
         if let Some(known) = self.types_by_text.get(text) {
             return Ok(*known);
         }
@@ -23,6 +26,20 @@ impl<'a> Reader<'a> {
         let id = parse_type(&mut self.builder, text, 0).map_err(|message| self.cursor.error_from(start, message))?;
         self.types_by_text.insert(text, id);
         Ok(id)
+    }
+
+    /// `tensor<8x12xf32>`: a tensor whose brackets hold no others, which nearly all are.
+    #[inline]
+    fn plain_tensor(&mut self) -> Option<&'a str> {
+        let rest = &self.cursor.text[self.cursor.at..];
+        let inside = rest.strip_prefix("tensor<")?;
+        let length = inside.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
+        if inside.as_bytes()[length] != b'>' {
+            return None;
+        }
+        let text = &rest[..8 + length];
+        self.cursor.at += text.len();
+        Some(text)
     }
 
     /// `(T, T) -> R` or `(T) -> (R, R)`; appends to the two lists.
