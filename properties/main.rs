@@ -10,5 +10,6 @@ mod generate;
 mod model_graph;
 mod policy;
 mod readme;
+mod regressions;
 mod render;
 mod truth;

@@ -2,8 +2,8 @@
 //!
 //! A scope as a source means its forward, tangent and cotangent operations. But the transpose of an add, a
 //! subtract, a convert or a reshape may be no operation at all, or one outside of the scope: `y = x + 1` in the scope
-//! has the cotangent of `y` as that of `x`. If a scope is differentiated, no cotangent operation carries its name,
-//! and some path through it has nothing but such operations, then a cotangent may pass through it unseen.
+//! has the cotangent of `y` as that of `x`. If a scope is differentiated and some path through it has nothing but such
+//! operations, then a cotangent may pass through it unseen, whatever other cotangents are seen.
 
 use rustc_hash::FxHashMap;
 
@@ -33,18 +33,17 @@ pub fn invisible_cotangents(
     may_be_trained: impl Fn(ValueId) -> bool,
 ) -> Vec<Finding> {
     let members = || operations.ones().take_while(|id| *id < graph.operations().len()).map(OperationId::new);
-    let (mut differentiated, mut transposed) = (false, false);
-    for phase in members().map(|operation| phases.of(operation)) {
-        differentiated |= phase.differentiated;
-        transposed |= phase.transposed;
-    }
-    if !differentiated || transposed {
+    let differentiated = members().any(|operation| phases.of(operation).differentiated);
+    if !differentiated {
         return Vec::new();
     }
     // For each value of the scope the value from outside that it may be the same as, to a cotangent. Operations
     // come after those that make their operands, so one pass in order is enough.
     let mut from_outside: FxHashMap<ValueId, ValueId> = FxHashMap::default();
-    for operation in members().filter(|operation| may_transpose_to_nothing(graph, *operation)) {
+    // A cotangent that is seen says nothing of another that is not, so the scope may have both.
+    let is_silent_here =
+        |operation: &OperationId| may_transpose_to_nothing(graph, *operation) && !phases.of(*operation).transposed;
+    for operation in members().filter(is_silent_here) {
         for operand in graph.operands(operation) {
             let inside = matches!(graph.value(*operand).definition,
                 Definition::Result(maker, _) if operations.contains(maker.index()));
@@ -80,8 +79,22 @@ pub fn invisible_cotangents(
 /// Whether the transpose of an operation may be no operation, or one outside of its scope. All others that have a
 /// cotangent leave one: a product, a reduction, a broadcast, a negation, a barrier, a select, a call.
 fn may_transpose_to_nothing(graph: &TrainingGraph, operation: OperationId) -> bool {
+    let facts = graph.operation(operation);
+    match facts.callee {
+        // A function is silent if all in it are; a call in it counts as silent without a look.
+        Some(callee) => graph.operations_within(graph.function(callee).body).iter().all(|inner| {
+            let kind = graph.operation(inner).kind;
+            is_silent(kind)
+                || kind.is_terminator()
+                || matches!(kind, OperationKind::Constant | OperationKind::Call | OperationKind::Composite)
+        }),
+        None => is_silent(facts.kind),
+    }
+}
+
+fn is_silent(kind: OperationKind) -> bool {
     matches!(
-        graph.operation(operation).kind,
+        kind,
         OperationKind::Add
             | OperationKind::Subtract
             | OperationKind::Convert
@@ -90,6 +103,12 @@ fn may_transpose_to_nothing(graph: &TrainingGraph, operation: OperationId) -> bo
             | OperationKind::BroadcastSubtract
             | OperationKind::DynamicReshape
             | OperationKind::ChloDynamicReshape
+            // Straight-through rounding: a rule that somebody wrote gives the cotangent on as it is.
+            | OperationKind::Ceil
+            | OperationKind::Floor
+            | OperationKind::RoundNearestAfz
+            | OperationKind::RoundNearestEven
+            | OperationKind::Sign
     )
 }
 

@@ -315,7 +315,7 @@ fn a_cotangent_may_pass_through_adds_and_reshapes_unseen() {
     };
     for kinds in [&[Add][..], &[Subtract], &[Convert], &[Reshape], &[Convert, Add, Reshape]] {
         assert_eq!(findings(kinds, false), 1, "{kinds:?}");
-        assert_eq!(findings(kinds, true), 0, "{kinds:?}: its cotangent is there");
+        assert_eq!(findings(kinds, true), 1, "{kinds:?}: another cotangent that is seen says nothing of this one");
     }
     for kinds in [&[Multiply][..], &[Tanh], &[Tanh, Add], &[Add, Multiply], &[Multiply, Reshape]] {
         assert_eq!(findings(kinds, false), 0, "{kinds:?}");

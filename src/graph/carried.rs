@@ -271,13 +271,19 @@ impl Pairer<'_> {
         let mut open = self.split(&all, 0);
         open.reverse();
         while let Some((depth, inputs)) = open.pop() {
-            if let [input] = inputs[..] {
+            let names = self.inputs[inputs[0]].path.segments().len().saturating_sub(depth);
+            // One leaf under two names or more is a tree as any other; under one it may be anything.
+            let is_tree = inputs.len() > 1 || (depth == 1 && names > 1);
+            if let ([input], false) = (&inputs[..], is_tree) {
+                let input = *input;
                 single.push((input, depth == 1 && self.inputs[input].path.segments().len() == 1));
                 continue;
             }
             let root = self.inputs[inputs[0]].path.prefix(depth);
             let candidates = self.candidates(&root, &inputs);
-            if candidates.is_empty() {
+            if candidates.is_empty() && inputs.len() == 1 {
+                single.push((inputs[0], false));
+            } else if candidates.is_empty() {
                 let mut children = self.split(&inputs, depth);
                 children.reverse();
                 open.extend(children);
@@ -362,9 +368,39 @@ impl Pairer<'_> {
             let name = leaf.path.segments().last().map(|segment| &**segment);
             Some((name, leaf.r#type))
         });
+        self.suspect_related_names(single);
         self.pair_single_values_by(Reading::Type, single, |pairer, input, whole_argument| {
             whole_argument.then_some((None, pairer.inputs[input].r#type))
         });
+    }
+
+    /// `result.1.new_baseline` may be the next `baseline`: one name holds the other, and the types are equal.
+    fn suspect_related_names(&mut self, single: &[(usize, bool)]) {
+        /// A shorter name is in too many others.
+        const SHORTEST: usize = 3;
+        /// Work is bounded: names of a hostile input are not all compared.
+        const MOST: usize = 200;
+        let last = |path: &PytreePath| path.segments().last().map(|segment| segment.to_lowercase());
+        for &(input, whole_argument) in single.iter().take(MOST) {
+            let leaf = &self.inputs[input];
+            let Some(name) = last(leaf.path).filter(|name| name.len() >= SHORTEST) else { continue };
+            if !whole_argument || self.input_taken[input] {
+                continue;
+            }
+            let related = |output: &usize| {
+                let other = &self.outputs[*output];
+                other.r#type == leaf.r#type
+                    && !self.output_taken[*output]
+                    && !is_positional(other.path)
+                    && last(other.path).is_some_and(|other| {
+                        other != name && other.len() >= SHORTEST && (other.contains(&name) || name.contains(&other))
+                    })
+            };
+            let outputs: Vec<usize> = (0..self.outputs.len()).filter(related).collect();
+            if !outputs.is_empty() {
+                self.found.possible.push(PossiblePairs { outputs, inputs: vec![input] });
+            }
+        }
     }
 
     /// Brings the inputs and the outputs of one key together: one of each is a pair, more are possible pairs.
@@ -425,8 +461,9 @@ fn is_positional(path: &PytreePath) -> bool {
 /// Chooses a candidate, or none, for each group: roots do not overlap, most leaves are paired, most names
 /// agree, fewest leaves are left over.
 fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
-    /// The search is over a handful of groups with a handful of candidates; hostile input may have more.
-    const MOST_STEPS: usize = 200_000;
+    // The search is over a handful of groups with a handful of candidates; hostile input may have more. A step costs
+    // a look at every group.
+    let most_steps = (20_000_000 / (groups.len() + 1).pow(2)).clamp(100, 200_000);
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|&group| std::cmp::Reverse(groups[group].inputs.len()));
     let mut rest = vec![0; order.len() + 1]; // leaves that the groups from here on could still pair
@@ -447,7 +484,7 @@ fn choose(groups: &[Group]) -> Result<Vec<Option<usize>>, PairingError> {
         {
             continue;
         }
-        if steps > MOST_STEPS {
+        if steps > most_steps {
             let group = &groups[order[0]];
             let candidates = group.candidates.iter().map(|candidate| candidate.root.clone()).collect();
             return Err(PairingError::Ambiguous { input: group.root.clone(), candidates });
@@ -578,6 +615,11 @@ mod tests {
             assert!(found.pairs.is_empty(), "{found:?}");
             assert_eq!(found.possible.len(), 1);
         }
+        // A name that holds the other is a question; one leaf under two names is a tree.
+        let graph = step(&[("baseline", B)], &[("result.1.new_baseline", B)]);
+        assert_eq!(graph.carried_pairs(&PairingOverride::default()).unwrap().possible.len(), 1);
+        let tree = pairs(&[("params.beliefs.w", W)], &[("result.0.beliefs.w", W)]);
+        assert_eq!(tree.unwrap(), ["result.0 -> params"]);
         // A metric that is named, next to an input of another name: neither.
         let graph = step(&[("rate", B)], &[("result.1.loss", B)]);
         assert!(graph.carried_pairs(&PairingOverride::default()).unwrap().possible.is_empty());

@@ -100,7 +100,11 @@ impl<'a> ScopePath<'a> {
     /// Reads one scope path.
     pub fn parse(path: &'a str) -> Self {
         let written = split_outside_parentheses(path);
-        let scopes = &written[..written.len() - 1];
+        // The last component names the operation, unless it is a wrapper: then it is that of a call.
+        let scopes = match written.last() {
+            Some(last) if wrapper(last).is_none() => &written[..written.len() - 1],
+            _ => &written[..],
+        };
         let mut components = Vec::new();
         let (mut differentiated, mut transposed, mut recomputed) = (false, false, false);
         // Transformations wrap the outermost scope (`jvp(outer)/inner`), in older versions the whole path
@@ -111,6 +115,10 @@ impl<'a> ScopePath<'a> {
                 Some((transformation, inside)) if !names_a_function(transformation) => {
                     differentiated |= transformation == "jvp";
                     transposed |= transformation == "transpose";
+                    if !is_transformation(transformation) {
+                        // `probe(v2)`: a scope of this name, or a transformation that is not known. Both are read.
+                        components.push(ScopeComponent { name: component });
+                    }
                     open.extend(split_outside_parentheses(inside).into_iter().rev());
                 }
                 _ if component.is_empty() => {}
@@ -132,6 +140,25 @@ impl<'a> ScopePath<'a> {
             .map(|component| component.name)
             .filter(|name| !name.ends_with(')') && !MACHINERY.contains(name) && !name.starts_with("branch_"))
     }
+}
+
+/// The transformations that JAX writes around scopes.
+fn is_transformation(wrapper: &str) -> bool {
+    const KNOWN: [&str; 12] = [
+        "jvp",
+        "transpose",
+        "vmap",
+        "remat",
+        "checkpoint",
+        "linearize",
+        "custom_jvp",
+        "custom_vjp",
+        "shard_map",
+        "partial_eval",
+        "batch",
+        "mapped",
+    ];
+    KNOWN.contains(&wrapper)
 }
 
 /// The wrappers that hold the name of a function where others hold a scope.
@@ -156,12 +183,16 @@ mod tests {
         assert_eq!(names("jit(step)/vmap(jvp(jit(f)))/mul"), ["jit(step)", "jit(f)"]);
         assert!(names("mul").is_empty());
         assert_eq!(names("a(b/c/mul"), ["a(b", "c"]);
+        assert_eq!(names("jit(step)/jvp(probe(v2))/mul"), ["jit(step)", "probe(v2)", "v2"]);
+        assert_eq!(names("jit(step)/jvp(jit(g))"), ["jit(step)", "jit(g)"]);
     }
 
     #[test]
     fn cotangents_are_told_from_recomputed_primals() {
         let cotangent = ScopePath::parse("jit(step)/transpose(jvp(probe))/mul");
         assert!(cotangent.differentiated && cotangent.transposed);
+        let call = ScopePath::parse("jit(step)/jvp(jit(g))");
+        assert!(call.differentiated && !call.transposed, "the location of a call ends with its wrapper");
         let recomputed = ScopePath::parse("jit(step)/transpose(jvp(x))/checkpoint/rematted_computation/probe/mul");
         assert!(recomputed.differentiated && !recomputed.transposed);
     }

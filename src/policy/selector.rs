@@ -212,7 +212,9 @@ impl Selector {
                 .written
                 .split_last()
                 .map_or(&[][..], |(last, rest)| if last.contains('(') { &path.written } else { rest });
-            return matches_segments(&self.pattern, written.iter().copied());
+            // As it is written, or with the transformations off: `jvp(jit(f))` is a use of `jit(f)` too.
+            let names = path.components.iter().map(|component| component.name);
+            return matches_segments(&self.pattern, written.iter().copied()) || matches_segments(&self.pattern, names);
         }
         // `jit(f)` names a function. It is no scope, and two scopes are side by side across it.
         let names = path.components.iter().map(|component| component.name).filter(|name| !name.ends_with(')'));

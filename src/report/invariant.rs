@@ -13,6 +13,9 @@ use crate::graph::{Definition, OperationId, OperationKind, ValueId};
 use crate::index::Id;
 use crate::policy::{Invariant, Requirement, Side, sink_group};
 
+/// Evidence of more bits is not written: a hostile graph has functions with as many parameters as values.
+const LARGEST_EVIDENCE: usize = 1 << 30;
+
 /// So many opaque operations are named.
 const OPAQUE_NAMED: usize = 20;
 
@@ -80,9 +83,12 @@ impl Run<'_> {
         if !counted.environment {
             self.environment_routes(&mut report, &sources, &labels, counted, &groups);
         }
-        self.assume(&mut report, &labels);
+        self.assume(&mut report, invariant, &labels);
         self.warn(&mut report, &labels, &sinks);
-        if certificates && matches!(report.verdict, Verdict::Holds | Verdict::Violated) {
+        let is_certified = matches!(report.verdict, Verdict::Holds | Verdict::Violated);
+        if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
+            report.warnings.push("the evidence would be larger than a gigabit, so there is no certificate".into());
+        } else if certificates && is_certified {
             report.certificate = Some(self.certificate(&report, &labels, counted));
         }
         report
@@ -198,12 +204,15 @@ impl Run<'_> {
         }
     }
 
-    /// Inputs of a step that are never carried are not trained, so their cotangents reach nothing.
+    /// Inputs of a step that are never carried, or that it returns unchanged, are not trained, so their cotangents reach
+    /// nothing. Where it is not clear what is carried, any may be.
     fn may_be_trained(&self, graph: usize, value: ValueId) -> bool {
         let facts = self.graphs[graph].graph;
         match facts.value(value).definition {
             Definition::Argument(region, position) if region == facts.function(facts.entry()).body => {
-                self.pairs[graph].output_of(position as usize).is_some()
+                let made = self.pairs[graph].output_of(position as usize);
+                !self.paired[graph]
+                    || made.is_some_and(|output| unchanged_input(facts, output) != Some(position as usize))
             }
             _ => true,
         }
@@ -283,7 +292,7 @@ impl Run<'_> {
     }
 
     /// What the verdict rests on.
-    fn assume(&self, report: &mut InvariantReport, labels: &Labels) {
+    fn assume(&self, report: &mut InvariantReport, invariant: &Invariant, labels: &Labels) {
         if report.within == Within::Run {
             for (graph, pairs) in self.pairs.iter().enumerate() {
                 let pairing = |pairing: &crate::graph::Pairing| {
@@ -299,6 +308,15 @@ impl Run<'_> {
                         report.assumptions.push(format!("terminal: {}", self.output_name(graph, position)));
                     }
                 }
+            }
+        }
+        for selector in &invariant.from {
+            if selector.side() == Side::Scope && self.has_no_cotangent(selector) {
+                report.assumptions.push(format!(
+                    "named: no custom gradient rule (`jax.custom_vjp`, `jax.custom_jvp`) hides a cotangent of `{}`, which \
+                     is differentiated and shows none",
+                    selector.as_str()
+                ));
             }
         }
         let mut pure = BTreeSet::new();
@@ -318,6 +336,18 @@ impl Run<'_> {
                 .push(format!("pure: custom calls {} do nothing but make their results", pure.join(", ")));
         }
         report.assumptions.push("terminates: loops end, whatever the source says".into());
+    }
+
+    /// Whether a scope is differentiated and none of its operations is a cotangent.
+    fn has_no_cotangent(&self, selector: &Selector) -> bool {
+        let of_graph = |(position, named): (usize, &NamedGraph<'_>)| {
+            let phases = self.phases(position);
+            let members =
+                if selector.applies_to(named.name) { selector.resolve(named.graph).operations } else { Vec::new() };
+            members.iter().any(|id| phases.of(*id).differentiated)
+                && !members.iter().any(|id| phases.of(*id).transposed)
+        };
+        self.graphs.iter().enumerate().any(of_graph)
     }
 
     /// What makes a proof empty.
@@ -341,6 +371,20 @@ impl Run<'_> {
                 sinks.len()
             ));
         }
+    }
+
+    /// How large the closed label assignment is: for each function its values times its parameters.
+    fn evidence_bits(&self) -> usize {
+        let of_graph = |graph: &TrainingGraph| -> usize {
+            let of_function = |function: &crate::graph::Function| {
+                let operations = graph.operations_within(function.body).len();
+                let parameters = graph.arguments(function.body).len();
+                (operations + parameters).saturating_mul(parameters)
+            };
+            let entry = graph.entry();
+            graph.functions().iter_enumerated().filter(|(id, _)| *id != entry).map(|(_, f)| of_function(f)).sum()
+        };
+        self.graphs.iter().map(|named| of_graph(named.graph)).sum()
     }
 
     fn certificate(&self, report: &InvariantReport, labels: &Labels, counted: Crossings) -> Certificate {

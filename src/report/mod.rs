@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::flow::{Crossing, Phases, Sources, System};
 use crate::graph::{CarriedPairs, Digest, PairingError, PairingOverride, PytreePath, Reading, TrainingGraph};
-use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, nearest};
+use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, Side, nearest};
 use crate::verdict::*;
 
 /// A graph, with the name that a policy calls it by and the file that it came from.
@@ -50,6 +50,8 @@ struct Run<'a> {
     policy: &'a FlowPolicy,
     system: System<'a>,
     pairs: Vec<CarriedPairs>,
+    /// For each graph whether it is clear what is carried; a check of one step can do without.
+    paired: Vec<bool>,
     overrides: Vec<PairingOverride>,
     edges: Vec<CertificateEdge>,
     digests: OnceLock<Vec<Digest>>,
@@ -129,18 +131,20 @@ impl<'a> Run<'a> {
             || policy.requires().iter().any(|require| require.within == Within::Run);
         let mut system = System::new(graphs.iter().map(|named| named.graph));
         let mut pairs = Vec::with_capacity(graphs.len());
+        let mut paired = Vec::with_capacity(graphs.len());
         let mut overrides = Vec::with_capacity(graphs.len());
         for (position, named) in graphs.iter().enumerate() {
             let said = policy.carried(named.name);
-            let found = match named.graph.carried_pairs(&said) {
-                Ok(found) => found,
+            let (found, is_clear) = match named.graph.carried_pairs(&said) {
+                Ok(found) => (found, true),
                 Err(error) if over_steps || said != PairingOverride::default() => {
                     return Err(ReportError::Pairing { graph: named.name.into(), error });
                 }
                 // One step does not need them.
-                Err(_) => CarriedPairs::default(),
+                Err(_) => (CarriedPairs::default(), false),
             };
             system.carry(position, &found);
+            paired.push(is_clear);
             pairs.push(found);
             overrides.push(said);
         }
@@ -160,7 +164,7 @@ impl<'a> Run<'a> {
             }
         }
         let phases = graphs.iter().map(|_| OnceLock::new()).collect();
-        Ok(Run { graphs, policy, system, pairs, overrides, edges, digests: OnceLock::new(), phases })
+        Ok(Run { graphs, policy, system, pairs, paired, overrides, edges, digests: OnceLock::new(), phases })
     }
 
     /// The identities of the graphs.
@@ -219,6 +223,12 @@ impl<'a> Run<'a> {
         }
         for hint in hints {
             text.push_str(&format!("; {hint}"));
+        }
+        if selector.side() == Side::Scope {
+            text.push_str(
+                "; a scope that only adds, converts or reshapes may leave no operation: end it with \
+                 `score = jax.lax.optimization_barrier(score)`",
+            );
         }
         text
     }

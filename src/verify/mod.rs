@@ -5,6 +5,7 @@
 //! recomputed from the certificate's selectors and paths. It accepts only what it has checked: an unknown version, an
 //! unknown verdict, a field that does not fit is a refusal. There is no search here, only one look at each fact.
 
+mod doubts;
 mod facts;
 mod labels;
 mod local;
@@ -54,11 +55,68 @@ pub fn verify(
 ) -> Result<(), Vec<String>> {
     let claim = Claim::new(certificate, graphs, selectors)?;
     let problems = match (&certificate.evidence, certificate.verdict) {
-        (Evidence::Labels(evidence), Verdict::Holds) => labels::check(&claim, evidence),
+        (Evidence::Labels(evidence), Verdict::Holds) => {
+            let mut problems = labels::check(&claim, evidence);
+            problems.extend(doubts_of(certificate, &claim, selectors)?);
+            problems
+        }
         (Evidence::Paths(evidence), Verdict::Violated) => paths::check(&claim, evidence),
         (_, verdict) => vec![format!("a verdict `{}` with this evidence cannot be re-checked", verdict.as_str())],
     };
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Doubts about each scope that is a source.
+fn doubts_of(
+    certificate: &Certificate,
+    claim: &Claim<'_>,
+    selectors: &dyn Resolve,
+) -> Result<Vec<String>, Vec<String>> {
+    let mut problems = Vec::new();
+    for position in 0..claim.graphs.len() {
+        let graph = claim.graphs[position].graph;
+        let trained = trained_inputs(certificate, graph);
+        for text in &certificate.from {
+            let scope = selectors.resolve(std::slice::from_ref(text), position, graph).map_err(|error| vec![error])?;
+            problems.extend(doubts::check(claim, position, &scope.operations, &trained));
+        }
+    }
+    Ok(problems)
+}
+
+/// What the policy said that applies to a graph: pairs and terminal outputs whose paths it has; and which those are.
+fn overrides(certificate: &Certificate, graph: &TrainingGraph) -> (PairingOverride, Vec<bool>) {
+    let entry = graph.function(graph.entry());
+    let has = |paths: &[PytreePath], root: &PytreePath| paths.iter().any(|path| path.starts_with(root));
+    let mut overrides = PairingOverride::default();
+    let mut used = Vec::new();
+    for (output, input) in &certificate.carried {
+        let fits = has(&entry.outputs, output) && has(&entry.inputs, input);
+        if fits {
+            overrides.pairs.push((output.clone(), input.clone()));
+        }
+        used.push(fits);
+    }
+    for output in &certificate.terminal {
+        let fits = has(&entry.outputs, output);
+        if fits {
+            overrides.terminal.push(output.clone());
+        }
+        used.push(fits);
+    }
+    (overrides, used)
+}
+
+/// Whether a step may update each input: it is carried and not returned unchanged. All, if what is carried is not clear.
+fn trained_inputs(certificate: &Certificate, graph: &TrainingGraph) -> Vec<bool> {
+    let entry = graph.function(graph.entry());
+    let inputs = graph.arguments(entry.body);
+    let Ok(pairs) = graph.carried_pairs(&overrides(certificate, graph).0) else { return vec![true; inputs.len()] };
+    let mut trained = vec![false; inputs.len()];
+    for pair in &pairs.pairs {
+        trained[pair.input] = graph.yields(entry.body).get(pair.output).copied() != inputs.get(pair.input);
+    }
+    trained
 }
 
 /// An edge from an output to an input, by graph and position.
@@ -108,6 +166,17 @@ impl<'a> Claim<'a> {
             edges: Vec::new(),
         };
         let mut problems = Vec::new();
+        for text in certificate.from.iter().chain(&certificate.to) {
+            let mut any = false;
+            for (position, graph) in graphs.iter().enumerate() {
+                let found = selectors.resolve(std::slice::from_ref(text), position, graph);
+                any |= !found.map_err(|error| vec![error])?.is_empty();
+            }
+            // A violation stands whatever else matched nothing.
+            if !any && certificate.verdict == Verdict::Holds {
+                problems.push(format!("`{text}` picks nothing"));
+            }
+        }
         for (position, graph) in graphs.iter().enumerate() {
             let resolve = |texts: &[String]| selectors.resolve(texts, position, graph);
             let from = resolve(&certificate.from).map_err(|error| vec![error])?;
@@ -134,24 +203,11 @@ impl<'a> Claim<'a> {
 
     /// Carried pairs, and those that are possible. What the policy says applies to the graphs that have the paths.
     fn add_carried(&mut self, certificate: &Certificate, problems: &mut Vec<String>) {
-        let has = |paths: &[PytreePath], root: &PytreePath| paths.iter().any(|path| path.starts_with(root));
         let mut used = vec![false; certificate.carried.len() + certificate.terminal.len()];
         for position in 0..self.graphs.len() {
             let graph = self.graphs[position].graph;
-            let entry = graph.function(graph.entry());
-            let mut overrides = PairingOverride::default();
-            for (index, (output, input)) in certificate.carried.iter().enumerate() {
-                if has(&entry.outputs, output) && has(&entry.inputs, input) {
-                    overrides.pairs.push((output.clone(), input.clone()));
-                    used[index] = true;
-                }
-            }
-            for (index, output) in certificate.terminal.iter().enumerate() {
-                if has(&entry.outputs, output) {
-                    overrides.terminal.push(output.clone());
-                    used[certificate.carried.len() + index] = true;
-                }
-            }
+            let (overrides, own) = overrides(certificate, graph);
+            used.iter_mut().zip(own).for_each(|(used, own)| *used |= own);
             let pairs = match graph.carried_pairs(&overrides) {
                 Ok(pairs) => pairs,
                 Err(error) => {

@@ -323,6 +323,10 @@ impl<'a> Reader<'a> {
             let location = self.location(0)?;
             self.cursor.expect(")")?;
             self.locations.define_alias(name, location);
+        } else if name.starts_with("loc") && name[3..].bytes().all(|byte| byte.is_ascii_digit()) {
+            let mut error = self.cursor.expected("`loc(..)`");
+            error.help = Some("is this text printed with `pretty_debug_info`? Use `as_text(debug_info=True)`".into());
+            return Err(error);
         } else {
             self.attribute()?;
             self.attribute_aliases.insert(name, &self.cursor.text[start..self.cursor.at]);

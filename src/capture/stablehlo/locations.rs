@@ -15,6 +15,9 @@ use super::cursor::{Cursor, Read, ReadError, unescape};
 use super::names::plain_number;
 use super::{LARGEST_DEPTH, Reader};
 
+/// So many steps are followed to find the frames of a place.
+const LONGEST_CHAIN: usize = 100_000;
+
 /// A position in the table of locations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Location(u32);
@@ -162,7 +165,9 @@ impl<'a> Locations<'a> {
 
     fn scope(&mut self, builder: &mut GraphBuilder, location: Location) -> ScopeId {
         // Almost always one name is outermost.
-        if let Node::Name { raw, .. } = self.nodes[location.0 as usize] {
+        if let Node::Name { raw, child } = self.nodes[location.0 as usize]
+            && (raw.contains('/') || !matches!(self.nodes[self.follow(child).0 as usize], Node::Name { .. }))
+        {
             if let Some(known) = self.scopes.get(raw) {
                 return *known;
             }
@@ -172,17 +177,17 @@ impl<'a> Locations<'a> {
         }
         let mut names: Vec<Cow<'a, str>> = Vec::new();
         let mut open = vec![location];
-        let mut steps = 0;
+        let mut visited = rustc_hash::FxHashSet::default();
         while let Some(location) = open.pop() {
-            steps += 1;
-            if steps > self.nodes.len() {
-                break; // a cycle through aliases
+            let location = self.follow(location);
+            if !visited.insert(location) {
+                continue;
             }
-            match self.nodes[self.follow(location).0 as usize] {
-                // Below a call site, functions have names too; a scope path has a slash.
-                Node::Name { raw, .. } if raw.contains('/') && !names.iter().any(|name| *name == raw) => {
-                    names.push(unescape(raw));
-                }
+            match self.nodes[location.0 as usize] {
+                // Functions have names too; a scope path has a slash. What is inside a scope path is functions.
+                Node::Name { raw, .. } if raw.contains('/') && names.iter().any(|name| *name == raw) => {}
+                Node::Name { raw, .. } if raw.contains('/') => names.push(unescape(raw)),
+                Node::Name { child, .. } => open.push(child),
                 Node::CallSite { callee, caller } => open.extend([caller, callee]),
                 Node::Fused { start, end } => open.extend((start..end).rev().map(|at| self.fused[at as usize])),
                 _ => {}
@@ -202,8 +207,8 @@ impl<'a> Locations<'a> {
         while let Some((location, function)) = open.pop() {
             let location = self.follow(location);
             steps += 1;
-            if steps > self.nodes.len() {
-                break; // a cycle through aliases
+            if steps > LONGEST_CHAIN {
+                break; // a cycle, or more frames than anybody reads
             }
             if open.is_empty()
                 && function.is_none()
