@@ -25,7 +25,9 @@ pub use code::FlowGraph;
 pub use cotangents::{Finding, invisible_cotangents};
 pub use phase::{Phase, Phases};
 pub use propagate::propagate;
-pub use slice::{OpaqueCrossing, Slice, backward_slice, forward_slice, opaque_crossings, reads, unchanged_input};
+pub use slice::{
+    OpaqueCrossing, Slice, backward_slice, forward_slice, opaque_crossings, taken_from_outside, unchanged_input,
+};
 pub use witness::{SinkGroup, witnesses};
 
 use fixedbitset::FixedBitSet;

@@ -173,11 +173,9 @@ fn reachable_bodies<'f>(flow: &'f FlowGraph<'_>, list: impl Fn(&'f super::code::
     flow.bodies.iter().filter(|body| body.reachable).flat_map(|body| list(body).iter().copied()).collect()
 }
 
-/// The inputs of a graph that the source reads: they influence an operand that a source operation takes from
-/// outside of the source. Within one step.
-pub fn reads(system: &System<'_>, sources: &Sources, graph: usize) -> Vec<usize> {
-    let flow = &system.graphs[graph];
-    let facts = flow.graph();
+/// The operands that source operations take from outside of the source: what the probe reads.
+pub fn taken_from_outside(system: &System<'_>, sources: &Sources, graph: usize) -> Vec<(usize, ValueId)> {
+    let facts = system.graphs[graph].graph();
     let Some(own) = sources.graphs.get(graph) else { return Vec::new() };
     let mut operands = Vec::new();
     for operation in own.operations.ones().take_while(|id| *id < facts.operations().len()).map(OperationId::new) {
@@ -189,8 +187,7 @@ pub fn reads(system: &System<'_>, sources: &Sources, graph: usize) -> Vec<usize>
             }
         }
     }
-    let step = Crossings::within(Within::Step);
-    backward_slice(system, step, operands).inputs(system, graph)
+    operands
 }
 
 /// The position of the input that an output is, if the step returns it unchanged.

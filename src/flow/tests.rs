@@ -273,7 +273,8 @@ fn reports_ask_what_is_read_and_what_is_unchanged() {
     end_function(&mut builder, &[input[2], score[0]]);
     let graph = finish(builder, &[]);
     let system = system(&graph);
-    assert_eq!(reads(&system, &in_scope(&graph, "probe"), 0), [0, 1]);
+    let taken = taken_from_outside(&system, &in_scope(&graph, "probe"), 0);
+    assert_eq!(backward_slice(&system, STEP, taken).inputs(&system, 0), [0, 1]);
     assert_eq!((unchanged_input(&graph, 0), unchanged_input(&graph, 1)), (Some(2), None));
     let back = backward_slice(&system, STEP, [(0, score[0])]);
     assert_eq!(back.inputs(&system, 0), [0, 1]);

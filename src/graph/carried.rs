@@ -115,9 +115,17 @@ pub enum PairingError {
         /// As declared.
         input: PytreePath,
     },
-    /// A value that is declared terminal does not exist.
-    #[error("`{0}` is declared terminal, but no output has this path")]
+    /// What is declared carried or terminal is no output.
+    #[error("what is said of the carried value `{0}` cannot be: no output has this path")]
     NoSuchOutput(PytreePath),
+    /// What an output is declared to become is no input.
+    #[error("`{output}` cannot become `{input}`: no input has this path")]
+    NoSuchInput {
+        /// As declared.
+        output: PytreePath,
+        /// As declared.
+        input: PytreePath,
+    },
 }
 
 fn list(paths: &[PytreePath]) -> String {
@@ -231,6 +239,13 @@ impl Pairer<'_> {
         // What a policy says comes first: it may correct what the maker of the graph said.
         for (output_root, input_root) in overrides.pairs.iter().chain(declared) {
             let depth = input_root.segments().len();
+            if !self.outputs.iter().any(|leaf| leaf.path.starts_with(output_root)) {
+                return Err(PairingError::NoSuchOutput(output_root.clone()));
+            }
+            if !self.inputs.iter().any(|leaf| leaf.path.starts_with(input_root)) {
+                let (output, input) = (output_root.clone(), input_root.clone());
+                return Err(PairingError::NoSuchInput { output, input });
+            }
             let mut pairs = Vec::new();
             for (input, leaf) in self.inputs.iter().enumerate() {
                 if !leaf.path.starts_with(input_root) || self.input_taken[input] {
@@ -631,6 +646,8 @@ mod tests {
         let said = PairingOverride { pairs: Vec::new(), terminal: vec!["result.9".into()] };
         assert_eq!(graph.carried_pairs(&said), Err(PairingError::NoSuchOutput("result.9".into())));
         let said = PairingOverride { pairs: vec![("result.0".into(), "weights".into())], terminal: Vec::new() };
+        assert!(matches!(graph.carried_pairs(&said), Err(PairingError::NoSuchInput { .. })));
+        let said = PairingOverride { pairs: vec![("result".into(), "params".into())], terminal: Vec::new() };
         assert!(matches!(graph.carried_pairs(&said), Err(PairingError::NothingPaired { .. })));
     }
 }

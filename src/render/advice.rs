@@ -100,7 +100,8 @@ fn gradient(rows: &[Row<'_>]) -> Option<String> {
     Some(match next.filter(|next| next.phase == Some(Phase::Cotangent) && !loss.scope.is_empty()) {
         Some(next) => format!(
             "{start}. {} that gradient goes from `{}` on into `{}`: if this loss is to train the desires alone, cut \
-             it there, with `jax.lax.stop_gradient(..)` around what `{}` takes from the beliefs.",
+             it there, with `jax.lax.stop_gradient(..)` around what `{}` takes from the beliefs. \
+             Check afterwards that the desires still learn: a `[[require]]` in the policy.",
             if at(border.first()) == entry { "There".to_owned() } else { format!("At {}", at(border.first())) },
             loss.scope,
             if next.scope.is_empty() { "its inputs" } else { &next.scope },

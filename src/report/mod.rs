@@ -78,14 +78,11 @@ pub fn run(
         let requires: Vec<RequireReport> = policy.requires().iter().map(|require| run.require(require)).collect();
         (invariants, requires)
     };
-    let describe = || {
-        run.digests();
-        run.substrates()
-    };
-    // What the probe reads takes as long as the verdicts, and neither needs the other.
+    // What the probe reads takes as long as verdicts and digests, and neither needs the other.
     let ((mut invariants, requires), substrate) = std::thread::scope(|scope| {
-        let describing = scope.spawn(describe);
+        let describing = scope.spawn(|| run.substrates());
         let answers = answer();
+        run.digests();
         let substrate = describing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (answers, substrate)
     });
@@ -110,19 +107,21 @@ pub fn run(
         requires,
         waivers: waivers.findings,
         substrate,
-        not_shown: not_shown(),
+        not_shown: not_shown(policy),
     })
 }
 
 /// What no verdict says. Printed with every report.
-fn not_shown() -> Vec<String> {
-    [
-        "that the probe stays faithful: any loss that moves what it reads may blind it (see substrate)",
+fn not_shown(policy: &FlowPolicy) -> Vec<String> {
+    let no_control =
+        "that the score trains anything: nothing was required to be reached (a policy can, with `[[require]]`)";
+    let control = policy.requires().is_empty().then_some(no_control);
+    let always = [
+        "that the probe stays faithful: any loss that moves what it reads may blind it",
         "that selection is harmless: a plan that evades the probe by chance is repeated by policy gradient",
         "anything about code outside of this text: data loading, checkpoint choice, edits of the loop around the step",
-    ]
-    .map(String::from)
-    .into()
+    ];
+    always.into_iter().chain(control).map(String::from).collect()
 }
 
 impl<'a> Run<'a> {
@@ -295,12 +294,21 @@ fn texts(selectors: &[Selector]) -> Vec<String> {
     selectors.iter().map(|selector| selector.as_str().to_string()).collect()
 }
 
-/// Paths brought to the subtrees that a person would name: two segments deep, or the root of a flat one.
-fn subtrees<'p>(paths: impl Iterator<Item = &'p PytreePath>) -> Vec<(PytreePath, usize)> {
-    let mut counts: indexmap::IndexMap<PytreePath, usize> = indexmap::IndexMap::new();
-    for path in paths {
-        let depth = path.segments().len().saturating_sub(1).clamp(1, 2);
-        *counts.entry(path.prefix(depth)).or_default() += 1;
+/// The subtree that a person would name a path by: two segments deep, or the root of a flat one.
+fn subtree_root(path: &PytreePath) -> PytreePath {
+    path.prefix(path.segments().len().saturating_sub(1).clamp(1, 2))
+}
+
+/// Positions of paths by the subtree that a person would name. A subtree of one leaf is called by that leaf: next to
+/// `s.world` with many leaves, `s` would be more than `s.key`.
+fn subtrees(paths: &[&PytreePath], positions: impl Iterator<Item = usize>) -> Vec<(PytreePath, Vec<usize>)> {
+    let mut found: indexmap::IndexMap<PytreePath, Vec<usize>> = indexmap::IndexMap::new();
+    for position in positions {
+        found.entry(subtree_root(paths[position])).or_default().push(position);
     }
-    counts.into_iter().collect()
+    let name = |(root, members): (PytreePath, Vec<usize>)| match members[..] {
+        [only] => (paths[only].clone(), members),
+        _ => (root, members),
+    };
+    found.into_iter().map(name).collect()
 }

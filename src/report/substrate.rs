@@ -1,7 +1,7 @@
 //! What the probe reads, and who moves it. `Holds` does not cover that drift, so every report shows it.
 
 use super::*;
-use crate::flow::{Crossings, backward_slice, reads, unchanged_input};
+use crate::flow::{Crossings, Port, backward_slice, propagate, taken_from_outside, unchanged_input};
 use crate::graph::{Definition, OperationId, ScopePath};
 use crate::index::Id;
 
@@ -28,20 +28,15 @@ impl Run<'_> {
     fn reads_of(&self, graph: usize, sources: &Sources) -> Vec<SubstrateRead> {
         let facts = self.graphs[graph].graph;
         let paths: Vec<&PytreePath> = facts.inputs().map(|(path, _)| path).collect();
-        let read = reads(&self.system, sources, graph);
         let outputs: Vec<_> = facts.outputs().map(|(_, value)| value).collect();
         let step = Crossings::within(Within::Step);
         // What the source takes from outside of itself, and all that this depends on.
-        let mut operands = Vec::new();
-        if let Some(own) = sources.graphs.get(graph) {
-            for operation in own.operations.ones().map(OperationId::new) {
-                operands.extend(facts.operands(operation).iter().map(|operand| (graph, *operand)));
-            }
-        }
-        let before = backward_slice(&self.system, step, operands);
+        let before = backward_slice(&self.system, step, taken_from_outside(&self.system, sources, graph));
+        let read = before.inputs(&self.system, graph);
         let mut sections = Vec::new();
-        for (root, leaves) in subtrees(read.iter().map(|&input| paths[input])) {
-            let inputs = read.iter().copied().filter(|&input| paths[input].starts_with(&root));
+        for (root, members) in subtrees(&paths, read.iter().copied()) {
+            let leaves = members.len();
+            let inputs = members.into_iter();
             let made: Vec<usize> = inputs.filter_map(|input| self.pairs[graph].output_of(input)).collect();
             let moved: Vec<usize> =
                 made.into_iter().filter(|output| unchanged_input(facts, *output).is_none()).collect();
@@ -71,13 +66,24 @@ impl Run<'_> {
                 }
             }
             let by_inputs = if moved.is_empty() { Vec::new() } else { update.inputs(&self.system, graph) };
-            let moved_by_inputs = subtrees(by_inputs.iter().map(|&input| paths[input])).into_iter();
+            // A slice does not match calls; what it lists is asked again, group by group.
+            let moves = |inputs: &[usize]| {
+                let mut group = Sources::default();
+                group.add(graph, [], inputs.iter().copied());
+                let labels = propagate(&self.system, &group, step);
+                moved.iter().any(|&position| labels.output(Port { graph, position }).is_some())
+            };
+            let moved_by_inputs = subtrees(&paths, by_inputs.into_iter())
+                .into_iter()
+                .filter(|(path, inputs)| *path != root && moves(inputs))
+                .map(|(path, _)| path)
+                .collect();
             sections.push(SubstrateRead {
                 leaves,
                 updated_value,
                 moves: !moved.is_empty(),
                 moved_by_scopes: scopes,
-                moved_by_inputs: moved_by_inputs.map(|(path, _)| path).filter(|path| *path != root).collect(),
+                moved_by_inputs,
                 input: root,
             });
         }
