@@ -9,6 +9,8 @@ use super::text;
 
 /// A path with more rows than this is shown with gaps, unless every operation is wanted.
 const MANY_ROWS: usize = 12;
+/// Of a long path at most so many rows are shown for the sake of the user's own lines.
+const MOST_ROWS: usize = 16;
 /// How many rows on either side of a gap stay.
 const KEPT: usize = 3;
 
@@ -30,6 +32,7 @@ impl PathView<'_> {
         let shown = if self.verbose { vec![true; rows.len()] } else { shown(&rows) };
         let columns = columns(page.width(), rows.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(row, _)| row));
         let mut last_place = None;
+        let mut hinted = false;
         let mut position = 0;
         while position < rows.len() {
             let corner = match position {
@@ -42,7 +45,7 @@ impl PathView<'_> {
                 position += 1;
             } else {
                 let length = shown[position..].iter().take_while(|shown| !**shown).count();
-                gap(page, &rows[position..position + length]);
+                gap(page, &rows[position..position + length], !std::mem::replace(&mut hinted, true));
                 position += length;
                 last_place = None;
             }
@@ -191,8 +194,21 @@ fn shown(rows: &[Row<'_>]) -> Vec<bool> {
     for (position, row) in rows.iter().enumerate() {
         let turns = row.phase != last_phase && row.phase.is_some();
         last_phase = row.phase.or(last_phase);
+        // What is written before a crossing, and what reads it after.
         let crosses = rows.get(position + 1).is_some_and(|next| fold::stands_alone(next.first()));
-        shown[position] = position < KEPT || position + KEPT >= rows.len() || row.matters() || turns || crosses;
+        let arrives = position > 0 && fold::stands_alone(rows[position - 1].first());
+        shown[position] =
+            position < KEPT || position + KEPT >= rows.len() || row.matters() || turns || crosses || arrives;
+    }
+    // Where there is room, lines of the file in which the source stands: the user's own, rather than plumbing.
+    let file = |row: &Row<'_>| row.place.and_then(|place| place.rsplit_once(':')).map(|(file, _)| file.to_owned());
+    let own = file(&rows[0]);
+    let mut room = MOST_ROWS.saturating_sub(shown.iter().filter(|shown| **shown).count());
+    for (row, shown) in rows.iter().zip(&mut shown) {
+        if room > 0 && !*shown && own.is_some() && file(row) == own {
+            *shown = true;
+            room -= 1;
+        }
     }
     for position in 1..rows.len() - 1 {
         if shown[position - 1] && shown[position + 1] {
@@ -202,8 +218,8 @@ fn shown(rows: &[Row<'_>]) -> Vec<bool> {
     shown
 }
 
-/// Rows that are not shown, in one line.
-fn gap(page: &mut Page, rows: &[Row<'_>]) {
+/// Rows that are not shown, in one line; the first time with how to see them.
+fn gap(page: &mut Page, rows: &[Row<'_>], hint: bool) {
     let operations: usize = rows.iter().map(|row| row.operations().1).sum();
     let mut scopes: Vec<&str> = Vec::new();
     for row in rows {
@@ -219,7 +235,8 @@ fn gap(page: &mut Page, rows: &[Row<'_>]) {
     places.sort_unstable();
     places.dedup();
     let places = text::count(places.len(), "line", "lines");
-    let what = format!("{} on {places}{within}", text::count(operations, "operation", "operations"));
+    let hint = if hint { " (`--verbose` shows them)" } else { "" };
+    let what = format!("{} on {places}{within}{hint}", text::count(operations, "operation", "operations"));
     let lead = Line::new().plain("  ").add(style::GUTTER, "┆").plain("  ").add(style::DIM, "… ");
     page.wrapped(lead, style::DIM, &what);
 }
