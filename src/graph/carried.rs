@@ -389,16 +389,15 @@ impl Pairer<'_> {
         });
     }
 
-    /// `result.1.new_baseline` may be the next `baseline`: one name holds the other, and the types are equal.
+    /// `result.1.new_baseline` may be the next `baseline`: the names differ by words that speak of time, and the types
+    /// are equal. (`loss` next to `loss_scale` is no such pair.)
     fn suspect_related_names(&mut self, single: &[(usize, bool)]) {
-        /// A shorter name is in too many others.
-        const SHORTEST: usize = 3;
         /// Work is bounded: names of a hostile input are not all compared.
         const MOST: usize = 200;
         let last = |path: &PytreePath| path.segments().last().map(|segment| segment.to_lowercase());
         for &(input, whole_argument) in single.iter().take(MOST) {
             let leaf = &self.inputs[input];
-            let Some(name) = last(leaf.path).filter(|name| name.len() >= SHORTEST) else { continue };
+            let Some(name) = last(leaf.path) else { continue };
             if !whole_argument || self.input_taken[input] {
                 continue;
             }
@@ -407,9 +406,7 @@ impl Pairer<'_> {
                 other.r#type == leaf.r#type
                     && !self.output_taken[*output]
                     && !is_positional(other.path)
-                    && last(other.path).is_some_and(|other| {
-                        other != name && other.len() >= SHORTEST && (other.contains(&name) || name.contains(&other))
-                    })
+                    && last(other.path).is_some_and(|other| other != name && timeless(&other) == timeless(&name))
             };
             let outputs: Vec<usize> = (0..self.outputs.len()).filter(related).collect();
             if !outputs.is_empty() {
@@ -466,6 +463,15 @@ impl Pairer<'_> {
             }
         }
     }
+}
+
+/// The words of a name without those that speak of time: `baseline` of `new_baseline`.
+fn timeless(name: &str) -> Vec<&str> {
+    const OF_TIME: [&str; 16] = [
+        "new", "next", "updated", "update", "out", "prev", "previous", "old", "last", "in", "current", "curr", "cur",
+        "init", "initial", "final",
+    ];
+    name.split('_').filter(|word| !word.is_empty() && !OF_TIME.contains(word)).collect()
 }
 
 /// `result` or `result.3`: a value that has a position and no name.
@@ -630,9 +636,11 @@ mod tests {
             assert!(found.pairs.is_empty(), "{found:?}");
             assert_eq!(found.possible.len(), 1);
         }
-        // A name that holds the other is a question; one leaf under two names is a tree.
+        // A name that differs by a word of time is a question; one leaf under two names is a tree.
         let graph = step(&[("baseline", B)], &[("result.1.new_baseline", B)]);
         assert_eq!(graph.carried_pairs(&PairingOverride::default()).unwrap().possible.len(), 1);
+        let graph = step(&[("loss_scale", B)], &[("result.1.loss", B)]);
+        assert!(graph.carried_pairs(&PairingOverride::default()).unwrap().possible.is_empty());
         let tree = pairs(&[("params.beliefs.w", W)], &[("result.0.beliefs.w", W)]);
         assert_eq!(tree.unwrap(), ["result.0 -> params"]);
         // A metric that is named, next to an input of another name: neither.
