@@ -20,7 +20,7 @@ impl PytreePath {
     /// Reads a path as JAX prints it (`params['a'][0]`, `opt_state[0].mu`, `[0]['x']`) or as this tool does
     /// (`params.a.0`). Never fails: what has no structure is one segment.
     pub fn parse(text: &str) -> Self {
-        let mut segments: Vec<Box<str>> = Vec::new();
+        let mut segments: Vec<Box<str>> = Vec::with_capacity(12);
         let mut rest = text;
         while !rest.is_empty() {
             rest = rest.strip_prefix('.').unwrap_or(rest);
@@ -83,6 +83,13 @@ fn bracket_segment(inside: &str) -> (Box<str>, &str) {
 
 /// Reads a quoted string, with the escapes `\\`, `\'` and `\"`.
 fn quoted(text: &str) -> (Box<str>, &str) {
+    // Nearly all have no escapes.
+    if let Some(quote) = text.bytes().next()
+        && let Some(length) = text.as_bytes()[1..].iter().position(|byte| *byte == quote || *byte == b'\\')
+        && text.as_bytes()[1 + length] == quote
+    {
+        return (text[1..1 + length].into(), &text[2 + length..]);
+    }
     let mut characters = text.char_indices();
     let Some((_, quote)) = characters.next() else { return ("".into(), "") };
     let mut segment = String::new();

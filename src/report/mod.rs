@@ -54,7 +54,8 @@ struct Run<'a> {
     paired: Vec<bool>,
     overrides: Vec<PairingOverride>,
     edges: Vec<CertificateEdge>,
-    digests: OnceLock<Vec<Digest>>,
+    /// The identities of the graphs, which another thread may be at.
+    digests: &'a OnceLock<Vec<Digest>>,
     phases: Vec<OnceLock<Phases<'a>>>,
 }
 
@@ -71,18 +72,36 @@ pub fn run(
     today: Date,
     certificates: bool,
 ) -> Result<RunReport, ReportError> {
-    let run = Run::new(graphs, policy)?;
+    let digests = OnceLock::new();
+    // Who the graphs are takes as long as what holds of them, and neither needs the other.
+    std::thread::scope(|scope| {
+        scope.spawn(|| digests.get_or_init(|| digests_of(graphs)).len());
+        check(graphs, policy, &digests, today, certificates)
+    })
+}
+
+fn digests_of(graphs: &[NamedGraph<'_>]) -> Vec<Digest> {
+    graphs.iter().map(|named| named.graph.digest()).collect()
+}
+
+fn check(
+    graphs: &[NamedGraph<'_>],
+    policy: &FlowPolicy,
+    digests: &OnceLock<Vec<Digest>>,
+    today: Date,
+    certificates: bool,
+) -> Result<RunReport, ReportError> {
+    let run = Run::new(graphs, policy, digests)?;
     let answer = || {
         let invariants: Vec<InvariantReport> =
             policy.invariants().iter().map(|invariant| run.invariant(invariant, certificates)).collect();
         let requires: Vec<RequireReport> = policy.requires().iter().map(|require| run.require(require)).collect();
         (invariants, requires)
     };
-    // What the probe reads takes as long as verdicts and digests, and neither needs the other.
+    // What the probe reads is independent too.
     let ((mut invariants, requires), substrate) = std::thread::scope(|scope| {
         let describing = scope.spawn(|| run.substrates());
         let answers = answer();
-        run.digests();
         let substrate = describing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (answers, substrate)
     });
@@ -125,7 +144,11 @@ fn not_shown(policy: &FlowPolicy) -> Vec<String> {
 }
 
 impl<'a> Run<'a> {
-    fn new(graphs: &'a [NamedGraph<'a>], policy: &'a FlowPolicy) -> Result<Self, ReportError> {
+    fn new(
+        graphs: &'a [NamedGraph<'a>],
+        policy: &'a FlowPolicy,
+        digests: &'a OnceLock<Vec<Digest>>,
+    ) -> Result<Self, ReportError> {
         let over_steps = policy.invariants().iter().any(|invariant| invariant.within == Within::Run)
             || policy.requires().iter().any(|require| require.within == Within::Run);
         let mut system = System::new(graphs.iter().map(|named| named.graph));
@@ -163,12 +186,12 @@ impl<'a> Run<'a> {
             }
         }
         let phases = graphs.iter().map(|_| OnceLock::new()).collect();
-        Ok(Run { graphs, policy, system, pairs, paired, overrides, edges, digests: OnceLock::new(), phases })
+        Ok(Run { graphs, policy, system, pairs, paired, overrides, edges, digests, phases })
     }
 
     /// The identities of the graphs.
     fn digests(&self) -> &[Digest] {
-        self.digests.get_or_init(|| self.graphs.iter().map(|named| named.graph.digest()).collect())
+        self.digests.get_or_init(|| digests_of(self.graphs))
     }
 
     /// Which operations of a graph are cotangents.
