@@ -303,8 +303,8 @@ impl Run<'_> {
                 report.assumptions.push(format!("carried: {}", self.qualified(graph, list)));
                 for position in 0..self.graphs[graph].graph.outputs().len() {
                     let port = Port { graph, position };
-                    let is_linked = self.system.edges.iter().any(|edge| edge.from == port);
-                    if labels.output(port).is_some() && !is_linked {
+                    let is_linked = || self.system.edges.iter().any(|edge| edge.from == port);
+                    if labels.output(port).is_some() && !is_linked() {
                         report.assumptions.push(format!("terminal: {}", self.output_name(graph, position)));
                     }
                 }

@@ -130,9 +130,7 @@ impl<'a> Reader<'a> {
             return Err(self.several_blocks());
         }
         if self.cursor.eat("<") {
-            let mut entries = std::mem::take(&mut self.scratch.entries);
-            self.dictionary(&mut entries)?;
-            self.scratch.entries = entries;
+            self.own_dictionary()?;
             self.cursor.expect(">")?;
         }
         if self.cursor.eat("(") {
@@ -145,6 +143,14 @@ impl<'a> Reader<'a> {
         }
         self.close_simple(start, name, kind)?;
         Ok(None)
+    }
+
+    /// `{..}`, into the attributes of the operation that is being read.
+    pub(super) fn own_dictionary(&mut self) -> Read<()> {
+        let mut entries = std::mem::take(&mut self.scratch.entries);
+        let read = self.dictionary(&mut entries);
+        self.scratch.entries = entries;
+        read
     }
 
     pub(super) fn several_blocks(&mut self) -> ReadError {
@@ -161,9 +167,7 @@ impl<'a> Reader<'a> {
     /// `{..} : (T) -> R`, the end of the generic form; checks the operands.
     pub(super) fn after_regions(&mut self, name: &str) -> Read<()> {
         if self.cursor.peek() == b'{' {
-            let mut entries = std::mem::take(&mut self.scratch.entries);
-            self.dictionary(&mut entries)?;
-            self.scratch.entries = entries;
+            self.own_dictionary()?;
         }
         self.cursor.expect(":")?;
         let start = self.cursor.at;
@@ -201,10 +205,7 @@ impl<'a> Reader<'a> {
         }
         let mut entries = std::mem::take(&mut self.scratch.entries);
         pretty::drop_defaults(kind, &mut entries);
-        let attributes = self.builder.attributes(dictionary(std::mem::take(&mut entries)));
-        entries.clear();
-        self.scratch.entries = entries;
-        attributes
+        self.builder.attributes(dictionary(entries))
     }
 
     /// Builds an operation without regions from what was read, and reads its location.

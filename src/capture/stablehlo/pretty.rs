@@ -69,10 +69,7 @@ impl<'a> Reader<'a> {
         let mut parentheses = 0usize;
         if kind == Kind::OptimizationBarrier {
             if self.cursor.peek() == b'{' {
-                let mut entries = std::mem::take(&mut self.scratch.entries);
-                let read = self.dictionary(&mut entries);
-                self.scratch.entries = entries;
-                read?;
+                self.own_dictionary()?;
             }
             if self.cursor.eat("(") {
                 self.cursor.expect(")")?;
@@ -116,10 +113,7 @@ impl<'a> Reader<'a> {
                 }
                 b'}' | 0 => return Ok(None),
                 b'{' => {
-                    let mut entries = std::mem::take(&mut self.scratch.entries);
-                    let read = self.dictionary(&mut entries);
-                    self.scratch.entries = entries;
-                    read?;
+                    self.own_dictionary()?;
                 }
                 b'[' if kind == Kind::Slice => self.slice_ranges()?,
                 b'[' if kind == Kind::GetTupleElement => {
@@ -332,9 +326,7 @@ impl<'a> Reader<'a> {
         if self.cursor.peek() == b'(' {
             self.operands_in_parentheses()?;
             if self.cursor.eat("<") {
-                let mut entries = std::mem::take(&mut self.scratch.entries);
-                self.dictionary(&mut entries)?;
-                self.scratch.entries = entries;
+                self.own_dictionary()?;
                 self.cursor.expect(">")?;
             }
             self.after_regions(name)?;
@@ -343,9 +335,7 @@ impl<'a> Reader<'a> {
         }
         let from = self.cursor.at;
         if self.cursor.byte() == b'{' {
-            let mut entries = std::mem::take(&mut self.scratch.entries);
-            self.dictionary(&mut entries)?;
-            self.scratch.entries = entries;
+            self.own_dictionary()?;
         } else if let Some((text, attributes, r#type)) = self.known_constant(from) {
             self.cursor.at = from + text.len();
             self.scratch.result_types.push(r#type);
@@ -411,9 +401,7 @@ impl<'a> Reader<'a> {
         let types = self.scratch.operand_types.clone();
         self.scratch.result_types.clone_from(&types);
         if self.cursor.eat_word("attributes") {
-            let mut entries = std::mem::take(&mut self.scratch.entries);
-            self.dictionary(&mut entries)?;
-            self.scratch.entries = entries;
+            self.own_dictionary()?;
         }
         if !self.cursor.eat_word("cond") {
             return Err(self.cursor.expected("`cond`"));
@@ -600,9 +588,7 @@ impl<'a> Reader<'a> {
         let dimension = self.cursor.integer()?;
         self.push("dimension", Attribute::Integer(dimension));
         if self.cursor.eat_word("attributes") {
-            let mut entries = std::mem::take(&mut self.scratch.entries);
-            self.dictionary(&mut entries)?;
-            self.scratch.entries = entries;
+            self.own_dictionary()?;
         }
         let sizes = |first: usize, second: usize| Attribute::Integers([first as i64, second as i64].into());
         self.push("operandSegmentSizes", sizes(inputs, inits));
