@@ -163,7 +163,8 @@ impl Run<'_> {
             let others = if others > 0 { format!(" (and {others} more pairs of this type)") } else { String::new() };
             report.reasons.push(format!(
                 "`{output}` may be the next value of `{input}`{others}, and the source reaches it: say which in the \
-                 policy, `[carried]` with `\"{output}\" = \"{input}\"` or `\"{output}\" = \"terminal\"`"
+                 policy, `[carried]` with `\"{output}\" = \"{input}\"` or `\"{output}\" = \"terminal\"`, or by \
+                 `--carried {output}={input}` or `--carried {output}=terminal`"
             ));
         }
     }
@@ -304,7 +305,12 @@ impl Run<'_> {
                 for position in 0..self.graphs[graph].graph.outputs().len() {
                     let port = Port { graph, position };
                     let is_linked = || self.system.edges.iter().any(|edge| edge.from == port);
-                    if labels.output(port).is_some() && !is_linked() {
+                    // What may be carried is a question of its own, and no assumption.
+                    let is_possible = || {
+                        let mut possible = self.system.possible.iter();
+                        possible.any(|(of, pairs)| *of == graph && pairs.outputs.contains(&position))
+                    };
+                    if labels.output(port).is_some() && !is_linked() && !is_possible() {
                         report.assumptions.push(format!("terminal: {}", self.output_name(graph, position)));
                     }
                 }
