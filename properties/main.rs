@@ -10,6 +10,7 @@ mod generate;
 mod model_graph;
 mod policy;
 mod readme;
+mod refined;
 mod regressions;
 mod render;
 mod truth;

@@ -15,6 +15,7 @@ mod cotangents;
 mod phase;
 mod propagate;
 pub mod reference;
+pub mod refined;
 mod slice;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 //! calls and returns matched ([`Transfer::callee`]).
 
 mod custom_calls;
+pub mod images;
 mod opacity;
 mod regions;
 mod registry;

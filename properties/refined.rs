@@ -1,0 +1,67 @@
+//! Refined labels on real steps.
+use super::corpus;
+use openloop::flow::refined::{Assumed, refine};
+use openloop::flow::{Crossings, Port, Sources, System, propagate};
+use openloop::policy::Selector;
+use openloop::verdict::Within;
+use serde_json::Value;
+
+#[test]
+fn table() {
+    for step in corpus::steps() {
+        let name = corpus::name(&step);
+        let graph = corpus::graph(&step.join("step.mlir"));
+        let json: Value = serde_json::from_slice(&corpus::bytes(&step.join("truth.json"))).expect("JSON");
+        let sinks = json["sinks"].as_str().map_or_else(
+            || match name.as_bytes()[0] {
+                b'a' => "output:result.0.**".into(),
+                b'e' => "output:result.0.params.beliefs.**".into(),
+                _ => "output:result.0.beliefs.**".into(),
+            },
+            str::to_string,
+        );
+        let scope = format!("scope:{}", json["source_scope"].as_str().unwrap());
+        let found = Selector::parse(&scope).unwrap().resolve(&graph);
+        let mut sources = Sources::default();
+        sources.add(0, found.operations, found.inputs);
+        let sinks: Vec<Port> = Selector::parse(&sinks)
+            .unwrap()
+            .resolve(&graph)
+            .outputs
+            .into_iter()
+            .map(|position| Port { graph: 0, position })
+            .collect();
+        let mut system = System::new([&graph]);
+        if let Ok(pairs) = graph.carried_pairs(&Default::default()) {
+            system.carry(0, &pairs);
+        }
+        let mut line = format!("{name:28}");
+        for within in [Within::Step, Within::Run] {
+            let counted = Crossings::within(within);
+            let coarse = propagate(&system, &sources, counted);
+            let n = |f: &dyn Fn(Port) -> bool| sinks.iter().filter(|p| f(**p)).count();
+            let c = n(&|p| coarse.output(p).is_some());
+            let mut r = Vec::new();
+            let t = std::time::Instant::now();
+            for finite in [false, true] {
+                match refine(&system, &sources, counted, &Assumed { finite, binary: vec![] }) {
+                    Ok(x) => r.push(format!(
+                        "{}({}n {}e)",
+                        n(&|p| x.output(p).is_some()),
+                        x.leak.nodes.len(),
+                        x.leak.edges.len()
+                    )),
+                    Err(_) => r.push("limit".into()),
+                }
+            }
+            let m = if within == Within::Step { "1" } else { "4" };
+            let truth = ["measured_changed_sink_outputs", "measured_changed_belief_outputs"]
+                .iter()
+                .find_map(|k| json.get(*k))
+                .unwrap()[m]
+                .to_string();
+            line += &format!(" | {:?} coarse {c} refined {} truth {truth} {:?}", within, r.join(" "), t.elapsed());
+        }
+        println!("{line}");
+    }
+}

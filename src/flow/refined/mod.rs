@@ -1,0 +1,184 @@
+//! Labels on parts of tensors, under conditions: what the whole-tensor labels of [`super::propagate()`] say too much.
+//!
+//! **Meaning.** A term `(elements, guard)` of a value says: two runs that differ in nothing but what sources make may
+//! differ in these elements, where the guard holds. The label is right if every element in which two runs can differ
+//! is in some term whose guard holds. Guards speak of values that are equal in both runs, so the two can be told apart
+//! by them. A term goes where the guard contradicts itself. What is known beside labels (numbers, constants, truth,
+//! support) holds in each run on its own.
+//!
+//! The step is walked as it runs: calls entered, counting loops unrolled ([`machine`](self)), and again until what is
+//! carried from output to input is covered. Where a bound is hit there is no answer, and the whole-tensor labels stand.
+
+mod constants;
+mod facts;
+mod interior;
+mod label;
+mod labels;
+mod leak;
+mod machine;
+mod numbering;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use leak::{Instance, Leak, LeakEdge, LeakNode, Link, Place};
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::{Crossings, Port, Sources, Strength, System};
+use crate::graph::OperationId;
+use crate::lattice::{Elements, Guard};
+use facts::Fact;
+use label::Term;
+use machine::Machine;
+
+/// What may be assumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assumed {
+    /// No infinity and no NaN is an operand of a masked product.
+    pub finite: bool,
+    /// Inputs, as `(graph, position)`, whose elements are 0 or 1.
+    pub binary: Vec<(usize, usize)>,
+}
+
+/// A bound was hit: there is no refined answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit;
+
+/// What a refined analysis found.
+#[derive(Clone, Debug)]
+pub struct Refined {
+    /// Every labelled part, and why.
+    pub leak: Leak,
+    /// The operations, by graph, where the assumption of finite operands was made use of.
+    pub finite_sites: Vec<(usize, OperationId)>,
+}
+
+impl Refined {
+    /// How surely an output is labelled.
+    pub fn output(&self, port: Port) -> Option<Strength> {
+        let nodes = self.leak.outputs.get(port.graph)?.get(port.position)?;
+        let clear = |node: &u32| !self.leak.nodes[*node as usize].opaque;
+        match (nodes.is_empty(), nodes.iter().any(clear)) {
+            (true, _) => None,
+            (_, true) => Some(Strength::Clear),
+            (_, false) => Some(Strength::Opaque),
+        }
+    }
+}
+
+/// So many passes over a system are made before what is carried is taken as everything.
+const PASSES_BEFORE_WIDENING: usize = 8;
+
+/// The part of an input that is labelled when a step begins.
+type InputTerms = Vec<(Elements, bool)>;
+
+/// The refined labels of a system.
+pub fn refine(system: &System<'_>, sources: &Sources, counted: Crossings, assumed: &Assumed) -> Result<Refined, Limit> {
+    let closed: Vec<_> =
+        system.graphs.iter().enumerate().map(|(position, flow)| sources.closed(position, flow)).collect();
+    let mut state: Vec<Vec<InputTerms>> =
+        system.graphs.iter().map(|flow| vec![Vec::new(); flow.inputs().len()]).collect();
+    let mut world_is_labelled = false;
+    for pass in 0.. {
+        let mut leak = Leak::default();
+        leak.nodes.push(LeakNode { place: None, elements: Elements::All, opaque: true });
+        let mut sites = BTreeSet::new();
+        let mut reached_world = false;
+        let mut inputs: Vec<Vec<Vec<Term>>> = Vec::new();
+        let mut outputs: Vec<Vec<Fact>> = Vec::new();
+        for (position, flow) in system.graphs.iter().enumerate() {
+            let instance = leak.instances.len() as u32;
+            leak.instances.push(Instance {
+                parent: None,
+                graph: position as u32,
+                operation: None,
+                iteration: None,
+                repeated: false,
+            });
+            let own = &closed[position];
+            let operations = &own.operations;
+            let mut machine = Machine::new(flow, position, operations, assumed, &mut leak, 0, world_is_labelled);
+            let facts: Vec<Fact> = (flow.inputs().iter().enumerate())
+                .map(|(at, value)| {
+                    let place = Place { instance, value };
+                    let mut fact = machine.nothing_known(value);
+                    let begun = own.inputs.contains(&at);
+                    let terms = if begun { &vec![(Elements::All, false)] } else { &state[position][at] };
+                    let make = |(elements, opaque): &(Elements, bool)| {
+                        let node = machine.leak.add_node(place, elements.clone(), *opaque);
+                        if begun {
+                            machine.leak.sources.push(node);
+                        }
+                        Term { elements: elements.clone(), guard: Guard::always(), opaque: *opaque, node }
+                    };
+                    fact.terms = terms.iter().map(make).collect();
+                    if assumed.binary.contains(&(position, at)) && !fact.is_labelled() {
+                        let extents = machine.extents(value);
+                        fact.truth = extents.map(|extents| Rc::new(step::binary_truth(&fact.view, &extents)));
+                    }
+                    fact
+                })
+                .collect();
+            inputs.push(facts.iter().map(|fact| fact.terms.to_vec()).collect());
+            outputs.push(machine.walk(facts, instance)?);
+            sites.append(&mut machine.finite_sites);
+            reached_world |= machine.reached_world;
+        }
+        let mut changed = reached_world && !world_is_labelled;
+        world_is_labelled |= reached_world;
+        for crossing in crossings(system, counted) {
+            let (Some(output), Some(covers)) = (
+                outputs[crossing.from.graph].get(crossing.from.position),
+                inputs[crossing.to.graph].get(crossing.to.position),
+            ) else {
+                continue;
+            };
+            let possible = matches!(crossing.link, Link::Cross(_, None));
+            let state = &mut state[crossing.to.graph][crossing.to.position];
+            for term in output.terms.iter() {
+                // Conditions speak of one step: they end here.
+                let opaque = term.opaque || possible;
+                let covering = covers.iter().find(|c| c.elements.contains(&term.elements) && (!c.opaque || opaque));
+                if let Some(covering) = covering {
+                    leak.edges.push(LeakEdge { from: term.node, to: covering.node, link: crossing.link });
+                } else {
+                    changed = true;
+                    match pass < PASSES_BEFORE_WIDENING && state.len() < 8 {
+                        true => state.push((term.elements.clone(), opaque)),
+                        false => *state = vec![(Elements::All, opaque && state.iter().all(|(_, opaque)| *opaque))],
+                    }
+                }
+            }
+        }
+        if !changed {
+            let nodes = |fact: &Fact| fact.terms.iter().map(|term| term.node).collect();
+            leak.outputs = outputs.iter().map(|facts| facts.iter().map(nodes).collect()).collect();
+            return Ok(Refined { leak, finite_sites: sites.into_iter().collect() });
+        }
+    }
+    Err(Limit)
+}
+
+/// An edge from an output to an input, as it is seen in the leak.
+struct Crossed {
+    from: Port,
+    to: Port,
+    link: Link,
+}
+
+fn crossings<'s>(system: &'s System<'_>, counted: Crossings) -> impl Iterator<Item = Crossed> + 's {
+    let edges = system.edges.iter().enumerate().filter(move |(_, edge)| counted.include(edge.crossing));
+    let declared = edges.map(|(at, edge)| Crossed {
+        from: edge.from,
+        to: edge.to,
+        link: Link::Cross(edge.crossing, Some(at as u32)),
+    });
+    let possible = system.crossings(counted).filter(|(_, _, possible)| *possible).map(|(from, to, _)| Crossed {
+        from,
+        to,
+        link: Link::Cross(super::Crossing::Carried, None),
+    });
+    declared.chain(possible)
+}
