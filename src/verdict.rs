@@ -81,12 +81,95 @@ impl Route {
     }
 }
 
-/// What an assumption excludes.
+/// How much of the source gets through, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Nothing.
+    #[default]
+    None,
+    /// Only whether or when an update is applied.
+    Timing,
+    /// Only one common factor.
+    Scale,
+    /// Only which data, plan or checkpoint is used.
+    Selection,
+    /// Anything else.
+    Content,
+}
+
+impl Channel {
+    /// All channels, least first.
+    pub const ALL: [Channel; 5] =
+        [Channel::None, Channel::Timing, Channel::Scale, Channel::Selection, Channel::Content];
+
+    /// As it is written in policies and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::None => "none",
+            Channel::Timing => "timing",
+            Channel::Scale => "scale",
+            Channel::Selection => "selection",
+            Channel::Content => "content",
+        }
+    }
+}
+
+/// A bound in bits for each step: McCamant and Ernst, "Quantitative information flow as network flow capacity", 2008.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bits {
+    /// So many bits get through at most.
+    pub at_most: u64,
+    /// Whether it is the least cut of the graph, and not only the best that was found.
+    pub exact: bool,
+}
+
+/// A value that information has to pass, one of those that together bound how much does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutValue {
+    /// Full name of the operation that makes it, or the path of an input.
+    pub op: String,
+    /// `file:line` of the user's code.
+    pub place: Option<String>,
+    /// The scope path.
+    pub scope: Option<String>,
+    /// Its type.
+    pub r#type: String,
+    /// Line in the graph's text; 0: none.
+    pub line: u32,
+    /// How many bits its labelled elements have.
+    pub bits: u64,
+    /// What `verify` cuts.
+    pub at: CutElement,
+}
+
+/// Labelled elements of one value at one place of the walk over the step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutElement {
+    /// Which graph of the system.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub graph: usize,
+    /// The calls and iterations that lead to it, from the step inwards: operation by number, iteration of a loop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instance: Vec<(u32, Option<u32>)>,
+    /// The value, by its number in the graph.
+    pub value: u32,
+    /// The elements: a union of boxes, for each dimension the half-open intervals. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<Vec<Vec<(u64, u64)>>>,
+}
+
+/// What an assumption excludes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assumption {
     /// No infinity or NaN is an operand at the named masked products, and +0 equals -0 there.
     Finite,
+    /// Every element of the input of this path is 0 or 1.
+    Binary(PytreePath),
 }
 
 /// How a step of a witness path follows from the one before.
@@ -160,8 +243,92 @@ pub struct Witness {
     pub sinks: usize,
     /// The worst kind of edge that the path takes.
     pub route: Route,
+    /// How much gets through to the group, at worst.
+    #[serde(default)]
+    pub channel: Channel,
+    /// Why it is this channel and no other, for a person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel_reason: String,
+    /// How many bits a step lets through to the group at most; none: no bound was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_step: Option<Bits>,
+    /// The values that bound it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<CutValue>,
+    /// The code of the rule that names the mechanism; the generic one if none does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// The path, source first.
     pub path: Vec<WitnessStep>,
+}
+
+/// Where to cut so that the invariant holds, and everything that is allowed and reached stays reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repair {
+    /// What was found.
+    pub outcome: RepairOutcome,
+    /// What to do, one for each place; empty unless there is a repair.
+    pub actions: Vec<RepairAction>,
+    /// Whether no smaller repair exists; for `impossible`, whether that is proved.
+    pub exact: bool,
+    /// No repair has fewer actions than this.
+    pub lower_bound: u64,
+    /// Whether the invariant was seen to hold with the flows cut.
+    pub verified: bool,
+}
+
+/// Whether there is a repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairOutcome {
+    /// These cuts are one.
+    Found,
+    /// None: what must be cut is what must stay. One parameter set is both boxes.
+    Impossible,
+    /// None was found within the limits.
+    NotFound,
+}
+
+/// One flow to be cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepairAction {
+    /// How.
+    pub kind: RepairKind,
+    /// What to do, in words, on the user's own line.
+    pub advice: String,
+    /// `file:line` of the user's code.
+    pub place: Option<String>,
+    /// The source line's function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Full name of the operation that makes the value that must no longer be passed on, or the path of an input.
+    pub op: String,
+    /// Line in the graph's text; 0: none.
+    pub line: u32,
+}
+
+/// How a flow is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairKind {
+    /// `jax.lax.stop_gradient` around a value: only where a cotangent is cut.
+    StopGradient,
+    /// Clip each group by its own norm.
+    SplitClip,
+    /// An optimizer for each group (`optax.multi_transform`).
+    SplitOptimizer,
+    /// A finite check or loss scale for each group.
+    SplitCheck,
+    /// Split the random key before the source uses it.
+    SplitKey,
+    /// `jnp.where` with a mask that the source does not make.
+    MaskByWhere,
+    /// Do not carry the value, or carry one for each group.
+    SplitState,
+    /// Do not use the value there.
+    DoNotUse,
 }
 
 /// An operation that stands between.
@@ -214,6 +381,25 @@ pub struct InvariantReport {
     /// What a person should know although the verdict stands: empty proofs above all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How much of the source gets through, at worst.
+    #[serde(default)]
+    pub channel: Channel,
+    /// How many bits a step lets through at most, to all groups together; none: no bound was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_step: Option<Bits>,
+    /// Bounds that the policy set instead of denying every flow.
+    #[serde(default, skip_serializing_if = "Bounds::is_empty")]
+    pub bounds: Bounds,
+    /// Whether parts of tensors and conditions were told apart: not where a limit was hit, and not where labels on
+    /// whole tensors were enough.
+    #[serde(default)]
+    pub refined: bool,
+    /// Whether the violation needs an infinity or NaN at a masked product: with `assume = ["finite"]` it would hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_if_not_finite: bool,
+    /// Where to cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// Whether paired runs showed the flow.
     pub confirmed: Confirmed,
     /// The waiver that accepts the violation, by its reason.
@@ -222,6 +408,25 @@ pub struct InvariantReport {
     /// What `openloop verify` re-checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+}
+
+/// How much a policy lets through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// The worst channel that is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_channel: Option<Channel>,
+    /// So many bits for each step are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bits_per_step: Option<u64>,
+}
+
+impl Bounds {
+    /// Whether there is none: every flow is denied.
+    pub fn is_empty(&self) -> bool {
+        *self == Bounds::default()
+    }
 }
 
 /// What paired runs say of a violation.
@@ -434,6 +639,22 @@ pub enum Evidence {
     Labels(Vec<GraphLabels>),
     /// Paths from the source, one for each group of sinks that is reached.
     Paths(Vec<Witness>),
+    /// Labels on whole tensors say too much: `verify` has to prove it with parts and conditions, on its own.
+    Refined(RefinedEvidence),
+}
+
+/// What a refined proof rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefinedEvidence {
+    /// What the policy grants.
+    pub assume: Vec<Assumption>,
+    /// With bounds instead of a denial: the values that everything has to pass. Empty: nothing passes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<CutElement>,
+    /// The bounds that this shows to be kept.
+    #[serde(default, skip_serializing_if = "Bounds::is_empty")]
+    pub bounds: Bounds,
 }
 
 /// The closed label assignment of a graph.

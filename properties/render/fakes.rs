@@ -68,6 +68,12 @@ pub fn invariant(name: &str, within: Within, verdict: Verdict) -> InvariantRepor
         opaque: Vec::new(),
         reasons: Vec::new(),
         warnings: Vec::new(),
+        channel: Channel::None,
+        bits_per_step: None,
+        bounds: Bounds::default(),
+        refined: false,
+        only_if_not_finite: false,
+        repair: None,
         confirmed: Confirmed::Untested,
         waived: None,
         certificate: None,
@@ -79,7 +85,19 @@ fn witness(group: &str, sink: &str, reached: usize, of: usize, route: Route, pat
     if let Some(last) = steps.last_mut() {
         last.op = sink.into();
     }
-    Witness { group: path(group), sink: path(sink), sinks_reached: reached, sinks: of, route, path: steps }
+    Witness {
+        group: path(group),
+        sink: path(sink),
+        sinks_reached: reached,
+        sinks: of,
+        route,
+        channel: Channel::Content,
+        channel_reason: String::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
+        rule: String::new(),
+        path: steps,
+    }
 }
 
 pub fn graph(name: &str, file: &str) -> GraphReport {

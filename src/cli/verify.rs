@@ -74,7 +74,9 @@ fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[
             let is_shown = paths.iter().any(|witness| witness.path == entry.witness);
             *paths == entry.witnesses && is_shown && entry.sinks_reached > 0
         }
-        Evidence::Labels(_) => entry.witnesses.is_empty() && entry.witness.is_empty() && entry.sinks_reached == 0,
+        Evidence::Labels(_) | Evidence::Refined(_) => {
+            entry.witnesses.is_empty() && entry.witness.is_empty() && entry.sinks_reached == 0
+        }
     };
     same_evidence
         && certificate.verdict == entry.verdict

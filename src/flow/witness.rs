@@ -16,7 +16,7 @@ use super::code::Neighbours;
 use super::*;
 use crate::graph::{Definition, FunctionId, PlaceId, PytreePath, ScopeId};
 use crate::transfer::{Dependence, Node};
-use crate::verdict::{Witness, WitnessStep};
+use crate::verdict::{Channel, Witness, WitnessStep};
 
 /// Sinks that are reported together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,19 @@ pub fn witnesses(
         let (path, route) = search.path(sink)?;
         let sinks_reached = group.sinks.iter().filter(is_clear).count();
         let name = output_path(system, sink).clone();
-        Some(Witness { group: group.group.clone(), sink: name, sinks_reached, sinks: group.sinks.len(), route, path })
+        Some(Witness {
+            group: group.group.clone(),
+            sink: name,
+            sinks_reached,
+            sinks: group.sinks.len(),
+            route,
+            channel: Channel::Content,
+            channel_reason: String::new(),
+            bits_per_step: None,
+            cut: Vec::new(),
+            rule: String::new(),
+            path,
+        })
     };
     groups.iter().zip(found).filter_map(witness).collect()
 }

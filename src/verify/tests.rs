@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::graph::{GraphBuilder, OperationKind};
-use crate::verdict::{FunctionLabels, GraphLabels, Route, Witness, WitnessStep};
+use crate::verdict::{Channel, FunctionLabels, GraphLabels, Route, Witness, WitnessStep};
 
 /// `score = tanh(beliefs)` in the scope; the desires take it, the beliefs do not.
 fn graph() -> TrainingGraph {
@@ -56,7 +56,19 @@ fn violated(graph: &TrainingGraph) -> Certificate {
         step(Hop::Sink, "result.desires", None, 3),
     ];
     let (group, sink) = ("result.desires".into(), "result.desires".into());
-    let witness = Witness { group, sink, sinks_reached: 1, sinks: 1, route: Route::Step, path };
+    let witness = Witness {
+        group,
+        sink,
+        sinks_reached: 1,
+        sinks: 1,
+        route: Route::Step,
+        channel: Channel::Content,
+        channel_reason: String::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
+        rule: String::new(),
+        path,
+    };
     Certificate {
         to: vec!["output:**.desires".into()],
         verdict: Verdict::Violated,
