@@ -6,6 +6,7 @@ pub mod cli;
 pub mod flow;
 pub mod graph;
 pub mod index;
+pub mod network;
 pub mod policy;
 pub mod render;
 pub mod report;
