@@ -8,7 +8,9 @@ use super::corpus;
 /// Each module of the library and its floor. Modules of one floor do not know each other.
 const FLOORS: &[(&str, u8)] = &[
     ("index", 0),
+    ("network", 0),
     ("graph", 1),
+    ("lattice", 1),
     ("verdict", 2),
     ("capture", 3),
     ("policy", 3),

@@ -7,6 +7,7 @@ pub mod flow;
 pub mod graph;
 pub mod index;
 pub mod lattice;
+pub mod network;
 pub mod policy;
 pub mod render;
 pub mod report;
