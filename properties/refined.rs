@@ -1,6 +1,6 @@
 //! Refined labels on real steps.
 use super::corpus;
-use openloop::flow::refined::{Assumed, refine};
+use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Port, Sources, System, propagate};
 use openloop::policy::Selector;
 use openloop::verdict::Within;
@@ -44,7 +44,7 @@ fn table() {
             let mut r = Vec::new();
             let t = std::time::Instant::now();
             for finite in [false, true] {
-                match refine(&system, &sources, counted, &Assumed { finite, binary: vec![] }) {
+                match refine(&system, &Question { sources: &sources, counted, assumed: &Assumed { finite, binary: vec![] }, ends: &[], cut: &[] }) {
                     Ok(x) => r.push(format!(
                         "{}({}n {}e)",
                         n(&|p| x.output(p).is_some()),
@@ -61,6 +61,46 @@ fn table() {
                 .unwrap()[m]
                 .to_string();
             line += &format!(" | {:?} coarse {c} refined {} truth {truth} {:?}", within, r.join(" "), t.elapsed());
+        }
+        println!("{line}");
+    }
+}
+
+#[test]
+fn channels_table() {
+    use openloop::flow::explain::{Channels, capacity};
+    for step in corpus::steps() {
+        let name = corpus::name(&step);
+        let graph = corpus::graph(&step.join("step.mlir"));
+        let json: Value = serde_json::from_slice(&corpus::bytes(&step.join("truth.json"))).expect("JSON");
+        let sinks = json["sinks"].as_str().map_or_else(
+            || match name.as_bytes()[0] { b'a' => "output:result.0.**".into(), b'e' => "output:result.0.params.beliefs.**".into(), _ => "output:result.0.beliefs.**".into() },
+            str::to_string,
+        );
+        let scope = format!("scope:{}", json["source_scope"].as_str().unwrap());
+        let found = Selector::parse(&scope).unwrap().resolve(&graph);
+        let mut sources = Sources::default();
+        sources.add(0, found.operations, found.inputs);
+        let sinks: Vec<Port> = Selector::parse(&sinks).unwrap().resolve(&graph).outputs.into_iter().map(|position| Port { graph: 0, position }).collect();
+        let data: Vec<Port> = ["input:batch.**", "input:**.replay.**", "input:replay.**"].iter().flat_map(|s| Selector::parse(s).unwrap().resolve(&graph).inputs).map(|position| Port { graph: 0, position }).collect();
+        let mut system = System::new([&graph]);
+        let pairs = graph.carried_pairs(&Default::default());
+        if let Ok(pairs) = &pairs { system.carry(0, pairs); }
+        let mut line = format!("{name:28}");
+        for within in [Within::Step, Within::Run] {
+            let counted = Crossings::within(within);
+            let x = refine(&system, &Question { sources: &sources, counted, assumed: &Assumed::default(), ends: &sinks, cut: &[] }).unwrap();
+            let mut ch = Channels::new(&system, &x.leak, &data);
+            let mut all = std::collections::BTreeMap::new();
+            for s in &sinks {
+                let keeps = pairs.as_ref().ok().and_then(|p| p.pairs.iter().find(|p| p.output == s.position).map(|p| p.input));
+                let c = ch.of(*s, keeps);
+                *all.entry((c.channel, c.reason)).or_insert(0) += 1;
+            }
+            let cap = capacity(&system, &x.leak, &sinks, None);
+            let worst = all.keys().next_back().cloned();
+            let w = within.as_str();
+            line += &format!(" | {w} {:?} {} n={:?} bits {:?} want {} {}", worst.as_ref().map(|w| w.0), worst.as_ref().map(|w| w.1.clone()).unwrap_or_default(), all.values().collect::<Vec<_>>(), cap.map(|c| (c.bits, c.exact)), json["expected_channel"][w], json["expected_bits_at_most"][w]);
         }
         println!("{line}");
     }

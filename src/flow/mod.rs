@@ -12,11 +12,13 @@
 mod certificate;
 mod code;
 mod cotangents;
+pub mod explain;
 mod phase;
 mod propagate;
 pub mod reference;
 pub mod refined;
 mod slice;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod witness;

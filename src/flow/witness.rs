@@ -14,8 +14,8 @@ use rustc_hash::FxHashMap;
 
 use super::code::Neighbours;
 use super::*;
-use crate::graph::{Definition, FunctionId, PlaceId, PytreePath, ScopeId};
-use crate::transfer::{Dependence, Node};
+use super::telling::{Teller, output_path};
+use crate::graph::{Definition, FunctionId, PytreePath};
 use crate::verdict::{Channel, Witness, WitnessStep};
 
 /// Sinks that are reported together.
@@ -87,11 +87,6 @@ pub fn witnesses(
     groups.iter().zip(found).filter_map(witness).collect()
 }
 
-fn output_path<'g>(system: &System<'g>, port: Port) -> &'g PytreePath {
-    let graph = system.graphs[port.graph].graph();
-    &graph.function(graph.entry()).outputs[port.position]
-}
-
 /// How the shortest path to a value ends.
 #[derive(Clone, Copy, Debug)]
 enum Parent {
@@ -128,6 +123,7 @@ struct Family {
 
 struct Search<'s, 'g> {
     system: &'s System<'g>,
+    teller: Teller<'s, 'g>,
     neighbours: Vec<&'s Neighbours>,
     edges: Vec<SystemEdge>,
     families: Vec<Family>,
@@ -147,6 +143,7 @@ impl<'s, 'g> Search<'s, 'g> {
         });
         Search {
             system,
+            teller: Teller { system },
             neighbours: system.graphs.iter().map(FlowGraph::neighbours).collect(),
             edges,
             families: families.collect(),
@@ -287,7 +284,7 @@ impl<'s, 'g> Search<'s, 'g> {
     fn path(&self, sink: Port) -> Option<(Vec<WitnessStep>, Route)> {
         let value = self.system.output_value(sink)?.index() as u32;
         let mut route = Route::Step;
-        let mut steps = vec![self.at_output(sink, value)];
+        let mut steps = vec![self.teller.at_output(sink, value)];
         // What is still to be written, last part first: a fact to be followed back to its start, or a finished
         // step that stands before it.
         enum Piece {
@@ -300,7 +297,7 @@ impl<'s, 'g> Search<'s, 'g> {
                 Piece::Follow { family, value } => (family, value),
                 Piece::Enter { graph, site, parameter } => {
                     let operation = self.system.graphs[graph].sites[site as usize].operation;
-                    steps.push(self.at_operation(graph, operation, Hop::Enter, parameter));
+                    steps.push(self.teller.at_operation(graph, operation, Hop::Enter, parameter));
                     continue;
                 }
             };
@@ -309,27 +306,27 @@ impl<'s, 'g> Search<'s, 'g> {
             let site_operation = |site: u32| self.system.graphs[graph].sites[site as usize].operation;
             let from_source = (family as usize) < self.system.graphs.len();
             match own.facts.get(&value)?.parent {
-                Parent::Start if from_source => steps.push(self.at_source(graph, value)),
+                Parent::Start if from_source => steps.push(self.teller.at_source(graph, value)),
                 Parent::Start => {} // its parameter is written by whoever entered
                 Parent::Edge(from) => {
-                    steps.push(self.at_edge(graph, from, value));
+                    steps.push(self.teller.at_edge(graph, from, value));
                     open.push(Piece::Follow { family, value: from });
                 }
                 Parent::Through { site, operand, family: inner, yielded } => {
-                    steps.push(self.at_operation(graph, site_operation(site), Hop::Leave, value));
+                    steps.push(self.teller.at_operation(graph, site_operation(site), Hop::Leave, value));
                     let parameter = self.families[inner as usize].parameter?;
                     open.push(Piece::Follow { family, value: operand });
                     open.push(Piece::Enter { graph, site, parameter });
                     open.push(Piece::Follow { family: inner, value: yielded });
                 }
                 Parent::Leave { site, yielded } => {
-                    steps.push(self.at_operation(graph, site_operation(site), Hop::Leave, value));
+                    steps.push(self.teller.at_operation(graph, site_operation(site), Hop::Leave, value));
                     open.push(Piece::Follow { family, value: yielded });
                 }
                 Parent::Cross(edge) => {
                     let SystemEdge { from, to, crossing } = self.edges[edge as usize];
                     route = route.max(crossing.route());
-                    steps.push(self.at_input(to, crossing.hop(), value));
+                    steps.push(self.teller.at_input(to, crossing.hop(), value));
                     let value = self.system.output_value(from)?.index() as u32;
                     open.push(Piece::Follow { family: from.graph as u32, value });
                 }
@@ -340,71 +337,5 @@ impl<'s, 'g> Search<'s, 'g> {
         }
         steps.reverse();
         Some((steps, route))
-    }
-
-    fn at_output(&self, sink: Port, value: u32) -> WitnessStep {
-        self.step(sink.graph, value, Hop::Sink, output_path(self.system, sink).to_string(), None)
-    }
-
-    fn at_input(&self, port: Port, hop: Hop, value: u32) -> WitnessStep {
-        let graph = self.system.graphs[port.graph].graph();
-        let path = graph.function(graph.entry()).inputs[port.position].to_string();
-        self.step(port.graph, value, hop, path, None)
-    }
-
-    fn at_source(&self, position: usize, value: u32) -> WitnessStep {
-        let graph = self.system.graphs[position].graph();
-        match graph.value(ValueId::new(value as usize)).definition {
-            Definition::Result(operation, _) => self.at_operation(position, operation, Hop::Source, value),
-            Definition::Argument(_, input) => {
-                let port = Port { graph: position, position: input as usize };
-                self.at_input(port, Hop::Source, value)
-            }
-        }
-    }
-
-    /// An edge inside a function belongs to the operation that makes the value, or whose region takes it.
-    fn at_edge(&self, position: usize, from: u32, to: u32) -> WitnessStep {
-        let flow = &self.system.graphs[position];
-        let graph = flow.graph();
-        let operation = match graph.value(ValueId::new(to as usize)).definition {
-            Definition::Result(operation, _) => Some(operation),
-            Definition::Argument(region, _) => graph.region(region).parent,
-        };
-        let Some(operation) = operation else { return self.step(position, to, Hop::Data, String::new(), None) };
-        let ends = [from, to].map(|value| Node::Value(ValueId::new(value as usize)));
-        let mut hop = Hop::Implicit;
-        flow.transfer().edges(operation, &mut |edge| {
-            if [edge.from, edge.to] == ends && edge.kind == Dependence::Data {
-                hop = Hop::Data;
-            }
-        });
-        self.at_operation(position, operation, hop, to)
-    }
-
-    fn at_operation(&self, position: usize, operation: OperationId, hop: Hop, value: u32) -> WitnessStep {
-        let graph = self.system.graphs[position].graph();
-        self.step(position, value, hop, graph.operation_name(operation).to_string(), Some(operation))
-    }
-
-    fn step(&self, position: usize, value: u32, hop: Hop, op: String, operation: Option<OperationId>) -> WitnessStep {
-        let graph = self.system.graphs[position].graph();
-        let facts = operation.map(|operation| graph.operation(operation));
-        let place = facts.map_or(PlaceId::new(0), |facts| facts.place);
-        let scope = facts.map_or(ScopeId::new(0), |facts| facts.scope);
-        let user = graph.user_place(place);
-        let innermost = graph.place(place).map(|place| format!("{}:{}:{}", place.file, place.line, place.column));
-        WitnessStep {
-            hop,
-            op,
-            place: user.map(ToString::to_string),
-            innermost,
-            function: user.and_then(|place| place.function.as_deref()).map(str::to_string),
-            scope: graph.scope_paths(scope).next().map(str::to_string),
-            r#type: graph.type_text(graph.value(ValueId::new(value as usize)).r#type),
-            line: facts.map_or(0, |facts| facts.text_line),
-            graph: position,
-            value,
-        }
     }
 }

@@ -49,6 +49,10 @@ impl LabelBuilder {
 
     /// The terms, with their nodes at this place.
     pub fn finish(mut self, leak: &mut Leak, place: Place) -> Vec<Term> {
+        for draft in &mut self.drafts {
+            draft.from.retain(|(from, _)| !leak.is_cut(*from, place.value));
+        }
+        self.drafts.retain(|draft| !draft.from.is_empty());
         while self.drafts.len() > MOST_TERMS {
             self.join_last_two();
         }

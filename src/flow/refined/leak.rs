@@ -1,5 +1,7 @@
 //! The leak as a graph: one node for each labelled part of a value at one place of the walk, one edge for each dependence.
 
+use rustc_hash::FxHashSet;
+
 use crate::flow::Crossing;
 use crate::graph::{OperationId, ValueId};
 use crate::lattice::Elements;
@@ -41,6 +43,30 @@ pub struct LeakNode {
     pub elements: Elements,
     /// Whether it is labelled only through an operation that nobody looks into.
     pub opaque: bool,
+    /// How it came to be.
+    pub origin: Origin,
+}
+
+/// How a labelled part came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An operation made it.
+    Made,
+    /// The same part of the same tensor under another name: into and out of calls and loops.
+    Copied,
+    /// Chosen between two values by a labelled test, which has the implicit edges; the position in [`Leak::choices`].
+    Chosen(u32),
+}
+
+/// A labelled test chose between two values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Whether one test decides for all elements.
+    pub single: bool,
+    /// Whether one of them is zero.
+    pub zero: bool,
+    /// Positions of the inputs of the step that a candidate is, unchanged.
+    pub keeps: Vec<u32>,
 }
 
 /// How one part depends on another.
@@ -80,12 +106,33 @@ pub struct Leak {
     pub sources: Vec<u32>,
     /// For each graph and output its nodes.
     pub outputs: Vec<Vec<Vec<u32>>>,
+    /// What was chosen by a labelled test.
+    pub choices: Vec<Choice>,
+    /// Flows that are left out, as `(graph, from, to)`: to see what a repair would do.
+    pub(super) cut: FxHashSet<(u32, ValueId, ValueId)>,
 }
 
 impl Leak {
     pub(super) fn add_node(&mut self, place: Place, elements: Elements, opaque: bool) -> u32 {
-        self.nodes.push(LeakNode { place: Some(place), elements, opaque });
+        self.nodes.push(LeakNode { place: Some(place), elements, opaque, origin: Origin::Made });
         self.nodes.len() as u32 - 1
+    }
+
+    /// Whether the flow from a node to a value is left out.
+    pub(super) fn is_cut(&self, from: u32, to: ValueId) -> bool {
+        if self.cut.is_empty() {
+            return false;
+        }
+        let Some(place) = self.nodes[from as usize].place else { return false };
+        let graph = self.instances[place.instance as usize].graph;
+        self.cut.contains(&(graph, place.value, to))
+    }
+
+    /// Says of nodes that a choice made them.
+    pub(super) fn mark_chosen(&mut self, nodes: impl Iterator<Item = u32>, choice: Choice) {
+        let position = self.choices.len() as u32;
+        self.choices.push(choice);
+        nodes.for_each(|node| self.nodes[node as usize].origin = Origin::Chosen(position));
     }
 
     pub(super) fn add_edge(&mut self, from: u32, to: u32, how: Dependence) {

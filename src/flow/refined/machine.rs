@@ -11,7 +11,7 @@ use super::constants::{Known, Scalar};
 use super::facts::Fact;
 use super::interior::Interiors;
 use super::label::Term;
-use super::leak::{Instance, Leak, Link, MOST_NODES, Mark, Place};
+use super::leak::{Choice, Instance, Leak, LeakEdge, Link, MOST_NODES, Mark, Origin, Place};
 use super::numbering::Numbering;
 use super::{Assumed, Limit};
 use crate::flow::FlowGraph;
@@ -61,7 +61,7 @@ enum Task {
     Run { at: usize, end: usize },
     Return { call: OperationId },
     Branches { operation: OperationId, taken: Vec<usize> },
-    Decide(Unrolling),
+    Decide(Unrolling, Vec<Fact>),
     NextIteration(Unrolling),
     RepeatedBody(Box<Repeating>),
     Repeated(Box<Repeating>),
@@ -83,6 +83,8 @@ pub(super) struct Machine<'m, 'g> {
     pub reached_world: bool,
     /// Where the assumption of finite operands was made use of.
     pub finite_sites: BTreeSet<(usize, OperationId)>,
+    /// How many inputs the step has.
+    inputs: u32,
     pub(super) numbering: Numbering,
     pub(super) interiors: Interiors<'m, 'g>,
     pub(super) constants: FxHashMap<AttributesId, Option<Rc<Known>>>,
@@ -112,6 +114,7 @@ impl<'m, 'g> Machine<'m, 'g> {
             world_is_labelled,
             reached_world: false,
             finite_sites: BTreeSet::new(),
+            inputs: flow.inputs().len() as u32,
             numbering: Numbering::default(),
             interiors: Interiors::new(flow.transfer(), sources),
             constants: FxHashMap::default(),
@@ -131,7 +134,7 @@ impl<'m, 'g> Machine<'m, 'g> {
                 Task::Run { at, end } => self.run(at, end)?,
                 Task::Return { call } => self.leave(call),
                 Task::Branches { operation, taken } => self.join_branches(operation, &taken),
-                Task::Decide(unrolling) => self.decide(unrolling),
+                Task::Decide(unrolling, carried) => self.decide(unrolling, &carried),
                 Task::NextIteration(unrolling) => self.next_iteration(unrolling),
                 Task::RepeatedBody(repeating) => self.repeated_body(repeating),
                 Task::Repeated(repeating) => self.repeated(repeating),
@@ -213,11 +216,15 @@ impl<'m, 'g> Machine<'m, 'g> {
         }
         let place = self.place(value);
         let copy = |term: &Term| {
+            if self.leak.is_cut(term.node, value) {
+                return None;
+            }
             let node = self.leak.add_node(place, term.elements.clone(), term.opaque);
-            self.leak.edges.push(super::leak::LeakEdge { from: term.node, to: node, link });
-            Term { node, ..term.clone() }
+            self.leak.nodes[node as usize].origin = Origin::Copied;
+            self.leak.edges.push(LeakEdge { from: term.node, to: node, link });
+            Some(Term { node, ..term.clone() })
         };
-        terms.iter().map(copy).collect()
+        terms.iter().filter_map(copy).collect()
     }
 
     fn child(&mut self, operation: OperationId, iteration: Option<u32>, repeated: bool, parent: u32) -> u32 {
@@ -375,10 +382,25 @@ impl<'m, 'g> Machine<'m, 'g> {
             }
             let place = self.place(result);
             let terms = label.finish(self.leak, place);
+            if index_fact.is_labelled() && taken.len() == 2 {
+                self.note_choice(&terms, true, &given);
+            }
             let mut fact = self.nothing_known(result);
             fact.terms = terms.into();
             self.set(result, fact);
         }
+    }
+
+    /// Says of a result that a labelled test chose it, if at least one of the two candidates is not labelled itself.
+    pub(super) fn note_choice(&mut self, terms: &[Term], single: bool, candidates: &[Fact]) {
+        if candidates.iter().all(Fact::is_labelled) {
+            return;
+        }
+        let zero = candidates.iter().any(|fact| fact.single().is_some_and(Scalar::is_zero));
+        // Inputs have the first numbers, in their order.
+        let is_input = |fact: &&Fact| fact.view.is_whole() && fact.view.number < self.inputs && !fact.is_labelled();
+        let keeps = candidates.iter().filter(is_input).map(|fact| fact.view.number).collect();
+        self.leak.mark_chosen(terms.iter().map(|term| term.node), Choice { single, zero, keeps });
     }
 
     // --- loops that count
@@ -400,7 +422,7 @@ impl<'m, 'g> Machine<'m, 'g> {
         let instance = self.child(unrolling.operation, Some(unrolling.iteration), false, unrolling.outer);
         self.frame().instance = instance;
         self.pass_on(&carried, self.graph.arguments(condition));
-        self.tasks.push(Task::Decide(unrolling));
+        self.tasks.push(Task::Decide(unrolling, carried));
         self.tasks.push(self.region(condition));
     }
 
@@ -415,7 +437,8 @@ impl<'m, 'g> Machine<'m, 'g> {
         values.map(|value| self.fact(value)).collect()
     }
 
-    fn decide(&mut self, unrolling: Unrolling) {
+    /// What the condition says of an iteration that begins with these.
+    fn decide(&mut self, unrolling: Unrolling, carried: &[Fact]) {
         let (condition, body) = self.regions_of_loop(unrolling.operation);
         let predicate = self.fact(self.graph.yields(condition)[0]);
         let goes_on = match predicate.single() {
@@ -427,14 +450,14 @@ impl<'m, 'g> Machine<'m, 'g> {
                 return;
             }
         };
-        let carried = self.facts_of(self.graph.arguments(condition).iter());
         if goes_on {
-            self.pass_on(&carried, self.graph.arguments(body));
+            self.pass_on(carried, self.graph.arguments(body));
             self.tasks.push(Task::NextIteration(unrolling));
             self.tasks.push(self.region(body));
         } else {
+            let held = self.facts_of(self.graph.arguments(condition).iter());
             self.frame().instance = unrolling.outer;
-            self.pass_on(&carried, self.graph.results(unrolling.operation));
+            self.pass_on(&held, self.graph.results(unrolling.operation));
         }
     }
 
@@ -470,16 +493,26 @@ impl<'m, 'g> Machine<'m, 'g> {
         let operands = self.facts_of(self.graph.operands(operation).iter().copied());
         let instance = self.child(operation, None, true, repeating.outer);
         self.frame().instance = instance;
-        for (position, argument) in self.graph.arguments(condition).iter().enumerate() {
-            if self.is_passed_through(operation, position) {
-                let fact = self.copied(&operands[position], argument, Link::Flow(Dependence::Data));
+        for position in 0..operands.len() {
+            self.carry_in(&repeating, position, &operands[position]);
+        }
+        self.tasks.push(Task::RepeatedBody(repeating));
+        self.tasks.push(self.region(condition));
+    }
+
+    /// The arguments of both regions, as some iteration begins with them.
+    fn carry_in(&mut self, repeating: &Repeating, position: usize, operand: &Fact) {
+        let (condition, body) = self.regions_of_loop(repeating.operation);
+        let number = self.nothing_known(self.graph.operands(repeating.operation)[position]);
+        let arguments = [condition, body].map(|region| self.graph.arguments(region).get(position));
+        for argument in arguments.into_iter().flatten() {
+            if self.is_passed_through(repeating.operation, position) {
+                let fact = self.copied(operand, argument, Link::Flow(Dependence::Data));
                 self.set(argument, fact);
                 continue;
             }
-            let mut fact = self.nothing_known(argument);
             let place = self.place(argument);
-            let state = &repeating.state[position];
-            let terms: Vec<Term> = state
+            let terms: Vec<Term> = repeating.state[position]
                 .iter()
                 .map(|(elements, guard, opaque)| Term {
                     elements: elements.clone(),
@@ -488,18 +521,13 @@ impl<'m, 'g> Machine<'m, 'g> {
                     node: self.leak.add_node(place, elements.clone(), *opaque),
                 })
                 .collect();
-            link_to_covering(self.leak, &operands[position].terms, &terms, u32::MAX, Link::Flow(Dependence::Data));
-            fact.terms = terms.into();
-            self.set(argument, fact);
+            link_to_covering(self.leak, &operand.terms, &terms, u32::MAX, argument);
+            self.set(argument, Fact { terms: terms.into(), ..number.clone() });
         }
-        self.tasks.push(Task::RepeatedBody(repeating));
-        self.tasks.push(self.region(condition));
     }
 
     fn repeated_body(&mut self, repeating: Box<Repeating>) {
-        let (condition, body) = self.regions_of_loop(repeating.operation);
-        let carried = self.facts_of(self.graph.arguments(condition).iter());
-        self.pass_on(&carried, self.graph.arguments(body));
+        let (_, body) = self.regions_of_loop(repeating.operation);
         self.tasks.push(Task::Repeated(repeating));
         self.tasks.push(self.region(body));
     }
@@ -533,11 +561,13 @@ impl<'m, 'g> Machine<'m, 'g> {
             self.begin_pass(repeating);
             return;
         }
-        for (position, argument) in graph.arguments(condition).iter().enumerate() {
-            if !self.is_passed_through(operation, position) {
+        for position in 0..given.len() {
+            if self.is_passed_through(operation, position) {
+                continue;
+            }
+            for argument in [condition, body].into_iter().filter_map(|region| graph.arguments(region).get(position)) {
                 let carried = self.fact(argument);
-                let link = Link::Flow(Dependence::Data);
-                link_to_covering(self.leak, &given[position].terms, &carried.terms, repeating.invariant, link);
+                link_to_covering(self.leak, &given[position].terms, &carried.terms, repeating.invariant, argument);
             }
         }
         self.end_repeating(&repeating);
@@ -588,13 +618,15 @@ fn covering(state: &[(Elements, Guard, bool)], elements: &Elements, guard: &Guar
     })
 }
 
-/// An edge from each term to one that covers it, conditions on what is given from `invariant` on left out.
-fn link_to_covering(leak: &mut Leak, from: &[Term], to: &[Term], invariant: u32, link: Link) {
+/// An edge from each term to one of this value that covers it, conditions on what is given from `invariant` on left out.
+fn link_to_covering(leak: &mut Leak, from: &[Term], to: &[Term], invariant: u32, value: ValueId) {
     let plain: Vec<_> = to.iter().map(|term| (term.elements.clone(), term.guard.clone(), term.opaque)).collect();
-    for term in from {
+    for term in from.iter() {
         let guard = term.guard.retain(|literal| literal.atom.number() < invariant);
-        if let Some(position) = covering(&plain, &term.elements, &guard, term.opaque) {
-            leak.edges.push(super::leak::LeakEdge { from: term.node, to: to[position].node, link });
+        if let Some(position) = covering(&plain, &term.elements, &guard, term.opaque)
+            && !leak.is_cut(term.node, value)
+        {
+            leak.add_edge(term.node, to[position].node, Dependence::Data);
         }
     }
 }

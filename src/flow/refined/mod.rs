@@ -21,13 +21,15 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use leak::{Instance, Leak, LeakEdge, LeakNode, Link, Place};
+pub use leak::{Choice, Instance, Leak, LeakEdge, LeakNode, Link, Origin, Place};
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 use super::{Crossings, Port, Sources, Strength, System};
-use crate::graph::OperationId;
+use crate::graph::{OperationId, ValueId};
 use crate::lattice::{Elements, Guard};
 use facts::Fact;
 use label::Term;
@@ -74,16 +76,33 @@ const PASSES_BEFORE_WIDENING: usize = 8;
 /// The part of an input that is labelled when a step begins.
 type InputTerms = Vec<(Elements, bool)>;
 
+/// What is asked of a system.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Where labels enter.
+    pub sources: &'a Sources,
+    /// Which edges between outputs and inputs count.
+    pub counted: Crossings,
+    /// What may be assumed.
+    pub assumed: &'a Assumed,
+    /// Outputs from which no label is carried on: sinks, where only how it gets there at first is asked.
+    pub ends: &'a [Port],
+    /// Flows that are left out, as `(graph, from, to)`: to see what a repair would do.
+    pub cut: &'a [(usize, ValueId, ValueId)],
+}
+
 /// The refined labels of a system.
-pub fn refine(system: &System<'_>, sources: &Sources, counted: Crossings, assumed: &Assumed) -> Result<Refined, Limit> {
+pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, Limit> {
+    let Question { sources, counted, assumed, ends, cut } = *question;
+    let cut: FxHashSet<_> = cut.iter().map(|(graph, from, to)| (*graph as u32, *from, *to)).collect();
     let closed: Vec<_> =
         system.graphs.iter().enumerate().map(|(position, flow)| sources.closed(position, flow)).collect();
     let mut state: Vec<Vec<InputTerms>> =
         system.graphs.iter().map(|flow| vec![Vec::new(); flow.inputs().len()]).collect();
     let mut world_is_labelled = false;
     for pass in 0.. {
-        let mut leak = Leak::default();
-        leak.nodes.push(LeakNode { place: None, elements: Elements::All, opaque: true });
+        let mut leak = Leak { cut: cut.clone(), ..Leak::default() };
+        leak.nodes.push(LeakNode { place: None, elements: Elements::All, opaque: true, origin: Origin::Made });
         let mut sites = BTreeSet::new();
         let mut reached_world = false;
         let mut inputs: Vec<Vec<Vec<Term>>> = Vec::new();
@@ -128,7 +147,7 @@ pub fn refine(system: &System<'_>, sources: &Sources, counted: Crossings, assume
         }
         let mut changed = reached_world && !world_is_labelled;
         world_is_labelled |= reached_world;
-        for crossing in crossings(system, counted) {
+        for crossing in crossings(system, counted).filter(|crossing| !ends.contains(&crossing.from)) {
             let (Some(output), Some(covers)) = (
                 outputs[crossing.from.graph].get(crossing.from.position),
                 inputs[crossing.to.graph].get(crossing.to.position),
@@ -137,7 +156,11 @@ pub fn refine(system: &System<'_>, sources: &Sources, counted: Crossings, assume
             };
             let possible = matches!(crossing.link, Link::Cross(_, None));
             let state = &mut state[crossing.to.graph][crossing.to.position];
+            let Some(input) = system.input_value(crossing.to) else { continue };
             for term in output.terms.iter() {
+                if leak.is_cut(term.node, input) {
+                    continue;
+                }
                 // Conditions speak of one step: they end here.
                 let opaque = term.opaque || possible;
                 let covering = covers.iter().find(|c| c.elements.contains(&term.elements) && (!c.opaque || opaque));

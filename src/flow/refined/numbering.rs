@@ -19,6 +19,11 @@ pub(super) struct View {
 }
 
 impl View {
+    /// Whether it is the tensor of its number as it is.
+    pub fn is_whole(&self) -> bool {
+        self.map.is_none()
+    }
+
     /// Where each element of the value is in the tensor of its number.
     pub fn map(&self, extents: &[u64]) -> Affine {
         self.map.as_ref().map_or_else(|| Affine::identity(extents), |map| (**map).clone())

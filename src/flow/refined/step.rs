@@ -103,6 +103,11 @@ impl Machine<'_, '_> {
             }
             let place = self.place(result);
             let terms: Rc<[Term]> = label.finish(self.leak, place).into();
+            if kind == Kind::Select && operands[0].is_labelled() {
+                let test = graph.operands(operation)[0];
+                let single = self.extents(test).is_some_and(|extents| operands[0].view.map(&extents).is_constant());
+                self.note_choice(&terms, single, &operands[1..]);
+            }
             let mut fact = self.described(operation, kind, position, result, &operands, interior.as_deref());
             if !terms.is_empty() {
                 fact.known = None;

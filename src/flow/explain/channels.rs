@@ -1,0 +1,324 @@
+//! How much of the source arrives at each sink: timing, scale, selection or content.
+//!
+//! Decided by the graph, from the meaning of the words (each rule is one sentence of the definition):
+//!
+//! - *timing*: one test chooses between the sink's own carried-in value and one unlabelled candidate;
+//! - *scale*: one scalar, surely not negative, cuts all paths; it first meets an unlabelled tensor by multiplication or
+//!   division; from there only the element-by-element operations of an optimizer follow; and it is made of that tensor (a
+//!   norm of gradients that includes the sink's own);
+//! - *selection*: only indices depend on the source, into what descends from inputs that are declared to be data;
+//! - *content*: anything else.
+
+use fixedbitset::FixedBitSet;
+use rustc_hash::FxHashMap;
+
+use super::resolve::Resolver;
+use super::scale::{Outcome, ScaleCheck};
+use super::signs::is_never_negative;
+use super::{Incoming, is_copy, nodes_of, operation_at};
+use crate::flow::refined::{Leak, Link, Origin, Place};
+use crate::flow::slice::Slice;
+use crate::flow::{Crossings, Port, System, backward_slice, forward_slice};
+use crate::graph::OperationKind as Kind;
+use crate::network::{Dominators, Network};
+use crate::transfer::Dependence;
+use crate::verdict::{Channel, Within};
+
+/// So many scalars on the way are tried as the factor.
+const MOST_FACTORS: usize = 4;
+
+/// The channel of one sink, and what shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortChannel {
+    /// The channel.
+    pub channel: Channel,
+    /// Why, for a person.
+    pub reason: String,
+    /// The factor or the test, as a node of the leak.
+    pub pivot: Option<u32>,
+}
+
+/// Answers for the sinks of one leak.
+pub struct Channels<'l, 'g> {
+    system: &'l System<'g>,
+    leak: &'l Leak,
+    resolver: Resolver<'l, 'g>,
+    incoming: Incoming,
+    /// Edges that only say which of some data.
+    selecting: FixedBitSet,
+    /// Reached from the source at all but by these edges.
+    beyond_selection: FixedBitSet,
+    /// The leak without those edges.
+    network: Network,
+    dominators: Dominators,
+    norms: FxHashMap<u32, Slice>,
+}
+
+impl<'l, 'g> Channels<'l, 'g> {
+    /// For a leak whose labels end at sinks; `data` are the inputs that are declared to be data, replay or plans.
+    pub fn new(system: &'l System<'g>, leak: &'l Leak, data: &[Port]) -> Self {
+        let resolver = Resolver::new(system, leak);
+        let selecting = selecting_edges(system, leak, &resolver, data);
+        let edges: Vec<(u32, u32)> = leak
+            .edges
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| !selecting.contains(*position))
+            .map(|(_, edge)| (edge.from, edge.to))
+            .collect();
+        let network = Network::new(leak.nodes.len() as u32, &edges);
+        let dominators = Dominators::new(&network, &leak.sources);
+        let beyond_selection = network.reached_from(&leak.sources);
+        Channels {
+            system,
+            leak,
+            resolver,
+            incoming: Incoming::new(leak),
+            selecting,
+            beyond_selection,
+            network,
+            dominators,
+            norms: FxHashMap::default(),
+        }
+    }
+
+    /// The channel of a sink. `keeps` is the input that its next value replaces.
+    pub fn of(&mut self, sink: Port, keeps: Option<usize>) -> PortChannel {
+        let definers = self.definers(nodes_of(self.leak, sink));
+        if definers.is_empty() {
+            return PortChannel { channel: Channel::None, reason: String::new(), pivot: None };
+        }
+        let mut timed = None;
+        let mut others = Vec::new();
+        for node in definers {
+            match keeps.and_then(|input| self.applied_or_not(node, sink.graph, input)) {
+                Some((test, applied)) => {
+                    timed = Some(test);
+                    others.extend(applied);
+                }
+                None => others.push(node),
+            }
+        }
+        others.sort_unstable();
+        others.dedup();
+        if others.is_empty() {
+            return PortChannel {
+                channel: Channel::Timing,
+                reason: "one test decides whether the update is applied at all".into(),
+                pivot: timed,
+            };
+        }
+        let (direct, selected): (Vec<u32>, Vec<u32>) =
+            others.into_iter().partition(|node| self.beyond_selection.contains(*node as usize));
+        let is_selected = !selected.is_empty() || self.crosses_selection(&direct);
+        let selection = |pivot| PortChannel {
+            channel: Channel::Selection,
+            reason: "only which of the data are taken depends on the source".into(),
+            pivot,
+        };
+        if direct.is_empty() {
+            return selection(None);
+        }
+        match self.scale(&direct) {
+            Ok(_) if is_selected => selection(None),
+            Ok((factor, reason)) => {
+                PortChannel { channel: Channel::Scale, reason: reason.into(), pivot: Some(factor) }
+            }
+            Err(why) => PortChannel { channel: Channel::Content, reason: why.into(), pivot: None },
+        }
+    }
+
+    /// If one test decides whether a sink keeps its carried-in value: the test, and the labelled parts of what is
+    /// applied otherwise.
+    fn applied_or_not(&self, node: u32, graph: usize, input: usize) -> Option<(u32, Vec<u32>)> {
+        let edge = |position: &u32| self.leak.edges[*position as usize];
+        if let Origin::Chosen(choice) = self.leak.nodes[node as usize].origin {
+            let choice = &self.leak.choices[choice as usize];
+            return (choice.single && choice.keeps.contains(&(input as u32))).then(|| self.split_choice(node));
+        }
+        // `p + where(test, update, 0)`: the same, one operation later.
+        let (at, operation) = operation_at(self.system, self.leak, node)?;
+        let facts = self.system.graphs[at].graph();
+        if at != graph || facts.operation(operation).kind != Kind::Add {
+            return None;
+        }
+        let place = self.leak.nodes[node as usize].place?;
+        let own = self.system.graphs[graph].inputs().get(input)?;
+        let kept = (0..2).find(|position| {
+            let operand = self.resolver.operand(place, *position).map(|operand| self.resolver.resolve(operand));
+            operand.is_some_and(|operand| operand.value == own && self.resolver.is_of_the_step(operand))
+        })?;
+        let update = self.resolver.operand(place, 1 - kept)?;
+        let from: Vec<u32> = self.incoming.of(node).iter().map(|position| edge(position).from).collect();
+        if from.iter().any(|node| self.leak.nodes[*node as usize].place != Some(update)) {
+            return None;
+        }
+        let (mut test, mut applied) = (None, Vec::new());
+        for definer in self.definers(&from) {
+            let Origin::Chosen(choice) = self.leak.nodes[definer as usize].origin else { return None };
+            let choice = &self.leak.choices[choice as usize];
+            if !choice.single || !choice.zero {
+                return None;
+            }
+            let (own_test, own_applied) = self.split_choice(definer);
+            test = Some(own_test);
+            applied.extend(own_applied);
+        }
+        Some((test?, applied))
+    }
+
+    /// The test of a choice, and what else it is made of.
+    fn split_choice(&self, node: u32) -> (u32, Vec<u32>) {
+        let edges = self.incoming.of(node).iter().map(|position| self.leak.edges[*position as usize]);
+        let (tests, applied): (Vec<_>, Vec<_>) =
+            edges.partition(|edge| edge.link == Link::Flow(Dependence::Implicit));
+        (tests.first().map_or(node, |edge| edge.from), applied.into_iter().map(|edge| edge.from).collect())
+    }
+
+    /// Back over names to the parts that were made.
+    fn definers(&self, nodes: &[u32]) -> Vec<u32> {
+        let mut open = nodes.to_vec();
+        let mut seen: Vec<u32> = Vec::new();
+        let mut definers = Vec::new();
+        while let Some(node) = open.pop() {
+            if seen.contains(&node) {
+                continue;
+            }
+            seen.push(node);
+            if is_copy(self.leak, node) {
+                open.extend(self.incoming.of(node).iter().map(|edge| self.leak.edges[*edge as usize].from));
+            } else {
+                definers.push(node);
+            }
+        }
+        definers.sort_unstable();
+        definers
+    }
+
+    /// Whether an index into data also leads to one of these.
+    fn crosses_selection(&self, nodes: &[u32]) -> bool {
+        if self.selecting.is_clear() {
+            return false;
+        }
+        let reaching = self.network.reaching(nodes);
+        self.selecting.ones().any(|edge| reaching.contains(self.leak.edges[edge].to as usize))
+    }
+
+    /// The factor that is all that arrives at these parts; or why it is more.
+    fn scale(&mut self, ends: &[u32]) -> Result<(u32, &'static str), &'static str> {
+        let is_scalar = |node: &u32| {
+            let place = self.leak.nodes[*node as usize].place;
+            place.is_some_and(|place| {
+                let tensor = self.resolver.graph(place).tensor_type(place.value);
+                tensor.is_some_and(|tensor| tensor.rank() == Some(0))
+            })
+        };
+        let chain = self.dominators.common_chain(ends);
+        let mut why = "no single scalar is passed on every way";
+        // The one nearest to the sink is the whole factor; those before it are what it is made of.
+        let factors: Vec<u32> = chain.into_iter().rev().filter(is_scalar).take(MOST_FACTORS).collect();
+        for factor in factors {
+            let Some(place) = self.leak.nodes[factor as usize].place else { continue };
+            let nodes = self.reaching_without(factor, ends);
+            let is_scheduled = self.is_scheduled(factor);
+            let check = ScaleCheck {
+                system: self.system,
+                leak: self.leak,
+                resolver: &self.resolver,
+                incoming: &self.incoming,
+                linear: is_scheduled,
+            };
+            match check.follow(factor, &nodes, ends) {
+                Outcome::More(reason) => why = reason,
+                Outcome::Scale(_) if is_scheduled => {
+                    return Ok((factor, "one carried factor, which a test moves up or down from step to step"));
+                }
+                Outcome::Scale(_) if !is_never_negative(&self.resolver, place) => {
+                    why = "the factor may be negative, so it can turn the update round";
+                }
+                Outcome::Scale(met) if !self.is_made_of(factor, place, &met) => {
+                    why = "the factor is no norm of gradients that include the sink's own";
+                }
+                Outcome::Scale(_) => {
+                    return Ok((factor, "one common factor, a norm of gradients that include its own"));
+                }
+            }
+        }
+        Err(why)
+    }
+
+    /// The labelled parts on the ways from a factor to these that do not come by it again, in ascending order.
+    fn reaching_without(&self, factor: u32, ends: &[u32]) -> Vec<u32> {
+        let mut seen = FixedBitSet::with_capacity(self.leak.nodes.len());
+        let mut open = ends.to_vec();
+        while let Some(node) = open.pop() {
+            if seen.put(node as usize) || node == factor {
+                continue;
+            }
+            let edges = self.incoming.of(node).iter().filter(|edge| !self.selecting.contains(**edge as usize));
+            open.extend(edges.map(|edge| self.leak.edges[*edge as usize].from));
+        }
+        seen.ones().map(|node| node as u32).collect()
+    }
+
+    /// Whether a factor is carried from step to step and all that a step tells it is one bit: a loss scale, a learning
+    /// rate that falls on a plateau.
+    fn is_scheduled(&self, factor: u32) -> bool {
+        let incoming = self.incoming.of(factor).iter().map(|edge| self.leak.edges[*edge as usize]);
+        let outputs: Vec<u32> = incoming
+            .filter(|edge| matches!(edge.link, Link::Cross(crate::flow::Crossing::Carried, Some(_))))
+            .map(|edge| edge.from)
+            .collect();
+        !outputs.is_empty()
+            && self.leak.nodes[factor as usize].place.is_some_and(|place| {
+                let tensor = self.resolver.graph(place).tensor_type(place.value);
+                tensor.is_some_and(|tensor| tensor.element.is_continuous())
+            })
+            && super::capacity::bits_into(self.system, self.leak, &outputs, factor) <= 1
+    }
+
+    /// Whether a factor is made of every tensor that it scales.
+    fn is_made_of(&mut self, factor: u32, place: Place, tensors: &[Place]) -> bool {
+        let graph = self.resolver.graph_position(place);
+        let slice = self.norms.entry(factor).or_insert_with(|| {
+            backward_slice(self.system, Crossings::within(Within::Step), [(graph, place.value)])
+        });
+        !tensors.is_empty()
+            && tensors.iter().all(|tensor| slice.contains(self.resolver.graph_position(*tensor), tensor.value))
+    }
+}
+
+/// The edges by which a part only says which elements of data are taken.
+fn selecting_edges(system: &System<'_>, leak: &Leak, resolver: &Resolver<'_, '_>, data: &[Port]) -> FixedBitSet {
+    let mut selecting = FixedBitSet::with_capacity(leak.edges.len());
+    if data.is_empty() {
+        return selecting;
+    }
+    let inputs = data.iter().filter_map(|port| Some((port.graph, system.input_value(*port)?)));
+    let descends = forward_slice(system, Crossings::within(Within::Step), inputs);
+    for (position, edge) in leak.edges.iter().enumerate() {
+        if edge.link != Link::Flow(Dependence::Implicit) {
+            continue;
+        }
+        let (Some(to), Some(from)) = (leak.nodes[edge.to as usize].place, leak.nodes[edge.from as usize].place) else {
+            continue;
+        };
+        let Some((graph, operation)) = operation_at(system, leak, edge.to) else { continue };
+        let facts = system.graphs[graph].graph();
+        let picked = match facts.operation(operation).kind {
+            Kind::Gather | Kind::DynamicGather | Kind::DynamicSlice | Kind::TorchIndexSelect => 0,
+            // Elements of one operand in the order of another.
+            Kind::Sort => match facts.value(to.value).definition {
+                crate::graph::Definition::Result(_, position) => position as usize,
+                crate::graph::Definition::Argument(..) => continue,
+            },
+            _ => continue,
+        };
+        let Some(picked) = facts.operands(operation).get(picked).copied() else { continue };
+        let is_other = resolver.used_at(to, picked) != from;
+        if is_other && descends.contains(graph, picked) {
+            selecting.insert(position);
+        }
+    }
+    selecting
+}
