@@ -13,8 +13,8 @@ use std::collections::BinaryHeap;
 use rustc_hash::FxHashMap;
 
 use super::code::Neighbours;
-use super::*;
 use super::telling::{Teller, output_path};
+use super::*;
 use crate::graph::{Definition, FunctionId, PytreePath};
 use crate::verdict::{Channel, Witness, WitnessStep};
 

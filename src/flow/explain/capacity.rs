@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::nodes_of;
 use crate::flow::refined::{Leak, Place};
 use crate::flow::{Port, System};
+use crate::index::Id;
 use crate::lattice::{Elements, Intervals};
 use crate::network::{INFINITE, Limits, Network, minimum_vertex_cut};
 use crate::transfer::images::extents;
@@ -44,14 +45,68 @@ pub struct CutPart {
 /// The bits that pass from the source to these sinks together; none where no bound is known (a loop that runs any number of
 /// times, an element of unknown width, the world outside).
 pub fn capacity(system: &System<'_>, leak: &Leak, sinks: &[Port], beyond: Option<u64>) -> Option<Capacity> {
-    // Parts of one value that overlap are one vertex: information in the common elements is counted once.
-    let (vertex_of, vertices) = vertices(leak);
+    let limits = Limits { work: WORK, capacity: beyond.unwrap_or(EXACT_UP_TO).max(EXACT_UP_TO) };
+    // Two ways to see the leak, each of which bounds it. Part by part: ways that cannot be are not ways. Tensor by tensor:
+    // what two parts have in common is counted once, and so is a tensor that is computed twice.
+    let by_part = cut(system, leak, sinks, &parts(leak), limits);
+    let by_tensor = cut(system, leak, sinks, &tensors(leak), limits);
+    let best = match (by_part, by_tensor) {
+        (Some(part), Some(tensor)) if tensor.bits <= part.bits => Some(tensor),
+        (Some(part), _) => Some(part),
+        (None, tensor) => tensor,
+    };
+    best
+}
+
+/// What the nodes of a leak stand for: several may be one.
+struct Vertices {
+    of_node: Vec<u32>,
+    vertices: Vec<Vertex>,
+}
+
+type Vertex = (Option<Place>, Elements);
+
+/// Each node by itself.
+fn parts(leak: &Leak) -> Vertices {
+    let vertices = leak.nodes.iter().map(|node| (node.place, node.elements.clone())).collect();
+    Vertices { of_node: (0..leak.nodes.len() as u32).collect(), vertices }
+}
+
+/// All parts of one tensor, by its number: by the place where it has none.
+fn tensors(leak: &Leak) -> Vertices {
+    let mut vertices: Vec<Vertex> = Vec::new();
+    let mut known: FxHashMap<(u32, u32, u32), u32> = FxHashMap::default();
+    let mut of_node = Vec::with_capacity(leak.nodes.len());
+    for node in &leak.nodes {
+        let key = match node.place {
+            None => (u32::MAX, u32::MAX, 0),
+            Some(place) if node.number == u32::MAX => (place.instance, u32::MAX, place.value.index() as u32),
+            // In a loop that is not unrolled the number is that of one iteration.
+            Some(place) => (leak.instances[place.instance as usize].graph, node.number, u32::MAX),
+        };
+        let vertex = *known.entry(key).or_insert(vertices.len() as u32);
+        match vertices.get_mut(vertex as usize) {
+            Some((_, elements)) => elements.join(&node.elements),
+            None => vertices.push((node.place, node.elements.clone())),
+        }
+        of_node.push(vertex);
+    }
+    Vertices { of_node, vertices }
+}
+
+fn cut(
+    system: &System<'_>,
+    leak: &Leak,
+    sinks: &[Port],
+    Vertices { of_node, vertices }: &Vertices,
+    limits: Limits,
+) -> Option<Capacity> {
     let capacities: Vec<u64> = vertices.iter().map(|part| bits(system, leak, part)).collect();
     let edges: Vec<(u32, u32)> =
-        leak.edges.iter().map(|edge| (vertex_of[edge.from as usize], vertex_of[edge.to as usize])).collect();
+        leak.edges.iter().map(|edge| (of_node[edge.from as usize], of_node[edge.to as usize])).collect();
     let network = Network::new(vertices.len() as u32, &edges);
     let own = |nodes: &mut dyn Iterator<Item = u32>| {
-        let mut own: Vec<u32> = nodes.map(|node| vertex_of[node as usize]).collect();
+        let mut own: Vec<u32> = nodes.map(|node| of_node[node as usize]).collect();
         own.sort_unstable();
         own.dedup();
         own
@@ -61,7 +116,6 @@ pub fn capacity(system: &System<'_>, leak: &Leak, sinks: &[Port], beyond: Option
     if ends.is_empty() {
         return Some(Capacity { bits: 0, exact: true, cut: Vec::new() });
     }
-    let limits = Limits { work: WORK, capacity: beyond.unwrap_or(EXACT_UP_TO).max(EXACT_UP_TO) };
     let cut = minimum_vertex_cut(&network, &sources, &ends, &capacities, limits)?;
     if cut.capacity == u64::MAX {
         return None;
@@ -83,52 +137,6 @@ pub(super) fn bits_into(system: &System<'_>, leak: &Leak, ends: &[u32], known: u
     let network = Network::new(leak.nodes.len() as u32, &edges);
     let limits = Limits { work: WORK, capacity: 64 };
     minimum_vertex_cut(&network, &leak.sources, ends, &capacities, limits).map_or(u64::MAX, |cut| cut.capacity)
-}
-
-type Vertex = (Option<Place>, Elements);
-
-fn vertices(leak: &Leak) -> (Vec<u32>, Vec<Vertex>) {
-    let mut vertices: Vec<Vertex> = Vec::new();
-    let mut at_place: FxHashMap<Place, Vec<u32>> = FxHashMap::default();
-    let mut vertex_of = Vec::with_capacity(leak.nodes.len());
-    // Two parts may each overlap a third: so what a vertex stands for can change until all are seen.
-    let mut merged: Vec<u32> = Vec::new();
-    for node in &leak.nodes {
-        let fresh = vertices.len() as u32;
-        let Some(place) = node.place else {
-            vertices.push((None, Elements::All));
-            merged.push(fresh);
-            vertex_of.push(fresh);
-            continue;
-        };
-        let known = at_place.entry(place).or_default();
-        let (meeting, apart): (Vec<u32>, Vec<u32>) =
-            known.iter().partition(|vertex| !vertices[**vertex as usize].1.intersection(&node.elements).is_empty());
-        let vertex = match meeting.first() {
-            Some(first) => *first,
-            None => {
-                vertices.push((Some(place), Elements::none()));
-                merged.push(fresh);
-                fresh
-            }
-        };
-        let mut elements = node.elements.clone();
-        for other in &meeting {
-            let part = std::mem::replace(&mut vertices[*other as usize].1, Elements::none());
-            elements.join(&part);
-            merged[*other as usize] = vertex;
-        }
-        vertices[vertex as usize].1 = elements;
-        *known = apart;
-        known.push(vertex);
-        vertex_of.push(vertex);
-    }
-    for vertex in &mut vertex_of {
-        while merged[*vertex as usize] != *vertex {
-            *vertex = merged[*vertex as usize];
-        }
-    }
-    (vertex_of, vertices)
 }
 
 fn bits(system: &System<'_>, leak: &Leak, (place, elements): &Vertex) -> u64 {

@@ -46,9 +46,13 @@ pub struct Channels<'l, 'g> {
     incoming: Incoming,
     /// Edges that only say which of some data.
     selecting: FixedBitSet,
-    /// Reached from the source at all but by these edges.
+    /// Edges by which a value is carried on that only a test keeps or moves on.
+    timing: FixedBitSet,
+    /// Reached from the source by other edges than those that carry timing.
+    beyond_timing: FixedBitSet,
+    /// And by other edges than those that select.
     beyond_selection: FixedBitSet,
-    /// The leak without those edges.
+    /// The leak without both.
     network: Network,
     dominators: Dominators,
     norms: FxHashMap<u32, Slice>,
@@ -56,29 +60,89 @@ pub struct Channels<'l, 'g> {
 
 impl<'l, 'g> Channels<'l, 'g> {
     /// For a leak whose labels end at sinks; `data` are the inputs that are declared to be data, replay or plans.
-    pub fn new(system: &'l System<'g>, leak: &'l Leak, data: &[Port]) -> Self {
+    pub fn new(system: &'l System<'g>, leak: &'l Leak, sinks: &[Port], data: &[Port]) -> Self {
         let resolver = Resolver::new(system, leak);
         let selecting = selecting_edges(system, leak, &resolver, data);
-        let edges: Vec<(u32, u32)> = leak
-            .edges
-            .iter()
-            .enumerate()
-            .filter(|(position, _)| !selecting.contains(*position))
-            .map(|(_, edge)| (edge.from, edge.to))
-            .collect();
-        let network = Network::new(leak.nodes.len() as u32, &edges);
-        let dominators = Dominators::new(&network, &leak.sources);
-        let beyond_selection = network.reached_from(&leak.sources);
-        Channels {
+        let nothing = FixedBitSet::with_capacity(leak.edges.len());
+        let network = without(leak, &nothing, &nothing);
+        let mut channels = Channels {
             system,
             leak,
             resolver,
             incoming: Incoming::new(leak),
             selecting,
-            beyond_selection,
+            timing: nothing,
+            beyond_timing: network.reached_from(&leak.sources),
+            beyond_selection: FixedBitSet::new(),
+            dominators: Dominators::new(&network, &[]),
             network,
-            dominators,
             norms: FxHashMap::default(),
+        };
+        channels.find_timing(sinks);
+        channels.network = without(leak, &channels.timing, &channels.selecting);
+        channels.beyond_selection = channels.network.reached_from(&leak.sources);
+        channels.dominators = Dominators::new(&channels.network, &leak.sources);
+        channels
+    }
+
+    /// Finds the carried values that tell no more than how tests came out: what a test keeps or moves on (the counter and
+    /// the moments of an optimizer), and what a test sets that is itself used in tests alone (how many updates were
+    /// skipped in a row). The largest set that explains itself: a candidate is dropped if what is applied to it is
+    /// reached otherwise than by candidates.
+    fn find_timing(&mut self, sinks: &[Port]) {
+        struct Candidate {
+            edge: usize,
+            applied: Vec<u32>,
+            only_for_tests: bool,
+        }
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (position, edge) in self.leak.edges.iter().enumerate() {
+            let Link::Cross(crate::flow::Crossing::Carried, Some(pair)) = edge.link else { continue };
+            let to = self.system.edges[pair as usize].to;
+            let definers = self.definers(&[edge.from]);
+            let parts = |of: &dyn Fn(u32) -> Option<Vec<u32>>| {
+                let parts: Option<Vec<Vec<u32>>> = definers.iter().map(|definer| of(*definer)).collect();
+                parts.map(|parts| parts.concat())
+            };
+            if let Some(applied) = parts(&|node| Some(self.applied_or_not(node, to.graph, to.position)?.1)) {
+                candidates.push(Candidate { edge: position, applied, only_for_tests: false });
+            } else if let Some(applied) = parts(&|node| self.is_test_made(node).then(|| self.split_choice(node).1)) {
+                candidates.push(Candidate { edge: position, applied, only_for_tests: true });
+            }
+        }
+        let nothing = FixedBitSet::with_capacity(self.leak.edges.len());
+        let mut tests = nothing.clone();
+        for (position, edge) in self.leak.edges.iter().enumerate() {
+            let is_test = edge.link == Link::Flow(Dependence::Implicit) && self.is_test_made(edge.to);
+            tests.set(position, is_test);
+        }
+        loop {
+            self.timing.clear();
+            candidates.iter().for_each(|candidate| self.timing.insert(candidate.edge));
+            self.beyond_timing = without(self.leak, &self.timing, &nothing).reached_from(&self.leak.sources);
+            let beyond_tests = without(self.leak, &self.timing, &tests);
+            let mut goes_further: Vec<u32> =
+                sinks.iter().flat_map(|sink| nodes_of(self.leak, *sink).iter().copied()).collect();
+            let crossing = self.leak.edges.iter().enumerate().filter(|(_, edge)| matches!(edge.link, Link::Cross(..)));
+            goes_further.extend(crossing.filter(|(at, _)| !self.timing.contains(*at)).map(|(_, edge)| edge.from));
+            let used_otherwise = beyond_tests.reaching(&goes_further);
+            let before = candidates.len();
+            candidates.retain(|candidate| {
+                let input = self.leak.edges[candidate.edge].to as usize;
+                !candidate.applied.iter().any(|node| self.beyond_timing.contains(*node as usize))
+                    && !(candidate.only_for_tests && used_otherwise.contains(input))
+            });
+            if candidates.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether one test chose a part.
+    fn is_test_made(&self, node: u32) -> bool {
+        match self.leak.nodes[node as usize].origin {
+            Origin::Chosen(choice) => self.leak.choices[choice as usize].single,
+            _ => false,
         }
     }
 
@@ -101,7 +165,10 @@ impl<'l, 'g> Channels<'l, 'g> {
         }
         others.sort_unstable();
         others.dedup();
-        if others.is_empty() {
+        // What is left tells more than which updates were applied.
+        let is_timed_only = timed.is_some() || !others.is_empty();
+        others.retain(|node| self.beyond_timing.contains(*node as usize));
+        if others.is_empty() && is_timed_only {
             return PortChannel {
                 channel: Channel::Timing,
                 reason: "one test decides whether the update is applied at all".into(),
@@ -121,9 +188,7 @@ impl<'l, 'g> Channels<'l, 'g> {
         }
         match self.scale(&direct) {
             Ok(_) if is_selected => selection(None),
-            Ok((factor, reason)) => {
-                PortChannel { channel: Channel::Scale, reason: reason.into(), pivot: Some(factor) }
-            }
+            Ok((factor, reason)) => PortChannel { channel: Channel::Scale, reason: reason.into(), pivot: Some(factor) },
             Err(why) => PortChannel { channel: Channel::Content, reason: why.into(), pivot: None },
         }
     }
@@ -170,8 +235,7 @@ impl<'l, 'g> Channels<'l, 'g> {
     /// The test of a choice, and what else it is made of.
     fn split_choice(&self, node: u32) -> (u32, Vec<u32>) {
         let edges = self.incoming.of(node).iter().map(|position| self.leak.edges[*position as usize]);
-        let (tests, applied): (Vec<_>, Vec<_>) =
-            edges.partition(|edge| edge.link == Link::Flow(Dependence::Implicit));
+        let (tests, applied): (Vec<_>, Vec<_>) = edges.partition(|edge| edge.link == Link::Flow(Dependence::Implicit));
         (tests.first().map_or(node, |edge| edge.from), applied.into_iter().map(|edge| edge.from).collect())
     }
 
@@ -230,16 +294,19 @@ impl<'l, 'g> Channels<'l, 'g> {
             };
             match check.follow(factor, &nodes, ends) {
                 Outcome::More(reason) => why = reason,
-                Outcome::Scale(_) if is_scheduled => {
-                    return Ok((factor, "one carried factor, which a test moves up or down from step to step"));
+                Outcome::Scale(_, true) if is_scheduled => {
+                    return Ok((
+                        factor,
+                        "one carried factor that is divided out again: a loss scale, which a test moves from step to step",
+                    ));
                 }
-                Outcome::Scale(_) if !is_never_negative(&self.resolver, place) => {
+                Outcome::Scale(..) if !is_never_negative(&self.resolver, place) => {
                     why = "the factor may be negative, so it can turn the update round";
                 }
-                Outcome::Scale(met) if !self.is_made_of(factor, place, &met) => {
+                Outcome::Scale(met, _) if !self.is_made_of(factor, place, &met) => {
                     why = "the factor is no norm of gradients that include the sink's own";
                 }
-                Outcome::Scale(_) => {
+                Outcome::Scale(..) => {
                     return Ok((factor, "one common factor, a norm of gradients that include its own"));
                 }
             }
@@ -255,7 +322,8 @@ impl<'l, 'g> Channels<'l, 'g> {
             if seen.put(node as usize) || node == factor {
                 continue;
             }
-            let edges = self.incoming.of(node).iter().filter(|edge| !self.selecting.contains(**edge as usize));
+            let aside = |edge: &u32| self.selecting.contains(*edge as usize) || self.timing.contains(*edge as usize);
+            let edges = self.incoming.of(node).iter().filter(|edge| !aside(edge));
             open.extend(edges.map(|edge| self.leak.edges[*edge as usize].from));
         }
         seen.ones().map(|node| node as u32).collect()
@@ -280,12 +348,21 @@ impl<'l, 'g> Channels<'l, 'g> {
     /// Whether a factor is made of every tensor that it scales.
     fn is_made_of(&mut self, factor: u32, place: Place, tensors: &[Place]) -> bool {
         let graph = self.resolver.graph_position(place);
-        let slice = self.norms.entry(factor).or_insert_with(|| {
-            backward_slice(self.system, Crossings::within(Within::Step), [(graph, place.value)])
-        });
+        let slice = self
+            .norms
+            .entry(factor)
+            .or_insert_with(|| backward_slice(self.system, Crossings::within(Within::Step), [(graph, place.value)]));
         !tensors.is_empty()
             && tensors.iter().all(|tensor| slice.contains(self.resolver.graph_position(*tensor), tensor.value))
     }
+}
+
+/// The leak without two sets of edges.
+fn without(leak: &Leak, some: &FixedBitSet, others: &FixedBitSet) -> Network {
+    let edges = leak.edges.iter().enumerate();
+    let kept = edges.filter(|(position, _)| !some.contains(*position) && !others.contains(*position));
+    let kept: Vec<(u32, u32)> = kept.map(|(_, edge)| (edge.from, edge.to)).collect();
+    Network::new(leak.nodes.len() as u32, &kept)
 }
 
 /// The edges by which a part only says which elements of data are taken.

@@ -24,8 +24,8 @@ enum State {
 
 /// A part that is more than a factor, or a tensor that met it.
 pub(super) enum Outcome {
-    /// The unlabelled tensors that the factor met.
-    Scale(Vec<Place>),
+    /// The unlabelled tensors that the factor met, and whether it was divided out again.
+    Scale(Vec<Place>, bool),
     /// Why it is not.
     More(&'static str),
 }
@@ -45,12 +45,13 @@ impl ScaleCheck<'_, '_, '_> {
         let mut states: FxHashMap<u32, State> = nodes.iter().map(|node| (*node, State::Unknown)).collect();
         states.insert(factor, State::Factor);
         let mut met = Vec::new();
+        let mut cancelled = false;
         // Cycles go through carried values only, so a few rounds are enough: states do not go back.
         loop {
             let mut changed = false;
             for &node in nodes.iter().filter(|node| **node != factor) {
                 let before = states[&node];
-                match self.state_of(node, &states, &mut met) {
+                match self.state_of(node, &states, &mut met, &mut cancelled) {
                     Err(why) => return Outcome::More(why),
                     Ok(State::Unknown) => {}
                     Ok(state) if state == before => {}
@@ -76,7 +77,7 @@ impl ScaleCheck<'_, '_, '_> {
         }
         met.sort_unstable();
         met.dedup();
-        Outcome::Scale(met)
+        Outcome::Scale(met, cancelled)
     }
 
     fn state_of(
@@ -84,6 +85,7 @@ impl ScaleCheck<'_, '_, '_> {
         node: u32,
         states: &FxHashMap<u32, State>,
         met: &mut Vec<Place>,
+        cancelled: &mut bool,
     ) -> Result<State, &'static str> {
         let before = |edge: &&u32| states.contains_key(&self.leak.edges[**edge as usize].from);
         let edges: Vec<u32> = self.incoming.of(node).iter().filter(before).copied().collect();
@@ -120,7 +122,9 @@ impl ScaleCheck<'_, '_, '_> {
         if operands.iter().any(|(_, state)| *state == Some(State::Unknown)) {
             return Ok(State::Unknown);
         }
-        self.combine(kind, &operands, met)
+        let state = self.combine(kind, &operands, met)?;
+        *cancelled |= self.linear && kind == Kind::Divide && operands[1].1 == Some(State::Factor);
+        Ok(state)
     }
 
     fn combine(
@@ -158,7 +162,23 @@ impl ScaleCheck<'_, '_, '_> {
                 Kind::Divide if operands[0].1.is_none() => rest().next(),
                 _ => None,
             };
-            let Some(tensor) = meets else { return Err("it first meets an unlabelled value other than as a factor") };
+            let Some(tensor) = meets else {
+                let is_linear = moves
+                    || matches!(
+                        kind,
+                        Kind::DotGeneral
+                            | Kind::Reduce
+                            | Kind::Scatter
+                            | Kind::Gather
+                            | Kind::Convolution
+                            | Kind::Divide
+                            | Kind::Select
+                    );
+                return match self.linear && is_linear && labelled().count() == 1 {
+                    true => Ok(State::Elementwise),
+                    false => Err("it first meets an unlabelled value other than as a factor"),
+                };
+            };
             let tensor = self.resolver.resolve(tensor);
             met.push(tensor);
             return Ok(State::Scaled(tensor));
@@ -173,13 +193,15 @@ impl ScaleCheck<'_, '_, '_> {
             State::Scaled(base) => Some(base),
             _ => None,
         });
-        let all_scaled_by = |base: Place| labelled().all(|state| matches!(state, State::Factor) || state == State::Scaled(base));
+        let all_scaled_by =
+            |base: Place| labelled().all(|state| matches!(state, State::Factor) || state == State::Scaled(base));
         if let Some(base) = base.filter(|base| all_scaled_by(*base)) {
             let keeps_base = match kind {
                 Kind::Multiply => operands.iter().all(|(place, state)| state.is_some() || is_scalar(*place)),
                 Kind::Divide => {
                     operands[0].1 == Some(State::Scaled(base))
-                        && (operands[1].1 == Some(State::Factor) || (operands[1].1.is_none() && is_scalar(operands[1].0)))
+                        && (operands[1].1 == Some(State::Factor)
+                            || (operands[1].1.is_none() && is_scalar(operands[1].0)))
                 }
                 Kind::Convert | Kind::ReducePrecision | Kind::Negate => true,
                 Kind::Select => operands[1..].iter().all(|(place, state)| match state {
@@ -194,10 +216,13 @@ impl ScaleCheck<'_, '_, '_> {
                 return Ok(State::Scaled(base));
             }
         }
-        if labelled().any(|state| state == State::Factor) && !(self.linear && matches!(kind, Kind::Multiply | Kind::Divide)) {
+        if labelled().any(|state| state == State::Factor)
+            && !(self.linear && matches!(kind, Kind::Multiply | Kind::Divide))
+        {
             return Err("the factor is used again beside what it scales");
         }
-        let is_linear = matches!(kind, Kind::DotGeneral | Kind::Reduce | Kind::Scatter | Kind::Gather | Kind::Convolution);
+        let is_linear =
+            matches!(kind, Kind::DotGeneral | Kind::Reduce | Kind::Scatter | Kind::Gather | Kind::Convolution);
         if self.linear && is_linear {
             return match labelled().count() {
                 1 => Ok(State::Elementwise),

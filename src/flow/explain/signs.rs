@@ -65,11 +65,16 @@ pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bo
 fn is_square(resolver: &Resolver<'_, '_>, place: Place) -> bool {
     let operand = |position| resolver.operand(place, position).map(|operand| resolver.resolve(operand));
     match (operand(0), operand(1)) {
-        (Some(left), Some(right)) => left == right && resolver.graph(place).tensor_type(place.value).is_some_and(|tensor| {
-            // A contraction of a tensor with itself is a sum of squares only where everything is summed.
-            tensor.rank() == Some(0)
-                || resolver.operation(place).is_some_and(|id| resolver.graph(place).operation(id).kind == Kind::Multiply)
-        }),
+        (Some(left), Some(right)) => {
+            left == right
+                && resolver.graph(place).tensor_type(place.value).is_some_and(|tensor| {
+                    // A contraction of a tensor with itself is a sum of squares only where everything is summed.
+                    tensor.rank() == Some(0)
+                        || resolver
+                            .operation(place)
+                            .is_some_and(|id| resolver.graph(place).operation(id).kind == Kind::Multiply)
+                })
+        }
         _ => false,
     }
 }

@@ -69,6 +69,16 @@ impl Known {
         self.data.iter().all(|scalar| *scalar == first).then_some(first)
     }
 
+    /// The least and the greatest, of integers.
+    pub fn range(&self) -> Option<(i128, i128)> {
+        let mut range: Option<(i128, i128)> = None;
+        for scalar in self.data.iter() {
+            let Scalar::Integer(number) = *scalar else { return None };
+            range = Some(range.map_or((number, number), |(least, most)| (least.min(number), most.max(number))));
+        }
+        range
+    }
+
     /// All elements as integers, in row-major order, if there are few.
     pub fn integers(&self, extents: &[u64]) -> Option<Vec<i64>> {
         let count = extents.iter().product::<u64>();

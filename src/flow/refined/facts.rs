@@ -49,13 +49,15 @@ pub(super) struct Fact {
     pub truth: Option<Rc<Truth>>,
     /// None: what `known` and `truth` say, or anywhere.
     pub support: Option<Rc<Support>>,
+    /// The least and the greatest that an integer element can be, whatever the source says.
+    pub range: Option<(i128, i128)>,
     /// Where two runs may differ.
     pub terms: Rc<[Term]>,
 }
 
 impl Fact {
     pub fn new(view: View) -> Self {
-        Fact { view, known: None, truth: None, support: None, terms: Rc::new([]) }
+        Fact { view, known: None, truth: None, support: None, range: None, terms: Rc::new([]) }
     }
 
     pub fn is_labelled(&self) -> bool {
@@ -64,6 +66,11 @@ impl Fact {
 
     pub fn single(&self) -> Option<Scalar> {
         self.known.as_ref()?.single()
+    }
+
+    /// The least and the greatest integer that it can be.
+    pub fn range(&self) -> Option<(i128, i128)> {
+        self.range.or_else(|| self.known.as_ref()?.range())
     }
 
     /// Where it may be nonzero.

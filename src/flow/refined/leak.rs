@@ -45,6 +45,9 @@ pub struct LeakNode {
     pub opaque: bool,
     /// How it came to be.
     pub origin: Origin,
+    /// The number of the value within its graph: nodes of one number are parts of one tensor. `u32::MAX`: a tensor that
+    /// is seen through a map.
+    pub number: u32,
 }
 
 /// How a labelled part came to be.
@@ -114,7 +117,7 @@ pub struct Leak {
 
 impl Leak {
     pub(super) fn add_node(&mut self, place: Place, elements: Elements, opaque: bool) -> u32 {
-        self.nodes.push(LeakNode { place: Some(place), elements, opaque, origin: Origin::Made });
+        self.nodes.push(LeakNode { place: Some(place), elements, opaque, origin: Origin::Made, number: u32::MAX });
         self.nodes.len() as u32 - 1
     }
 

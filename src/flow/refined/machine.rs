@@ -199,6 +199,9 @@ impl<'m, 'g> Machine<'m, 'g> {
     }
 
     pub(super) fn set(&mut self, value: ValueId, fact: Fact) {
+        if fact.view.is_whole() {
+            fact.terms.iter().for_each(|term| self.leak.nodes[term.node as usize].number = fact.view.number);
+        }
         let frame = self.frame();
         let at = value.index() - frame.first;
         frame.facts[at] = Some(fact);
@@ -391,14 +394,11 @@ impl<'m, 'g> Machine<'m, 'g> {
         }
     }
 
-    /// Says of a result that a labelled test chose it, if at least one of the two candidates is not labelled itself.
+    /// Says of a result that a labelled test chose it.
     pub(super) fn note_choice(&mut self, terms: &[Term], single: bool, candidates: &[Fact]) {
-        if candidates.iter().all(Fact::is_labelled) {
-            return;
-        }
         let zero = candidates.iter().any(|fact| fact.single().is_some_and(Scalar::is_zero));
         // Inputs have the first numbers, in their order.
-        let is_input = |fact: &&Fact| fact.view.is_whole() && fact.view.number < self.inputs && !fact.is_labelled();
+        let is_input = |fact: &&Fact| fact.view.is_whole() && fact.view.number < self.inputs;
         let keeps = candidates.iter().filter(is_input).map(|fact| fact.view.number).collect();
         self.leak.mark_chosen(terms.iter().map(|term| term.node), Choice { single, zero, keeps });
     }
@@ -600,6 +600,11 @@ impl<'m, 'g> Machine<'m, 'g> {
             let place = self.place(result);
             let mut fact = self.nothing_known(result);
             fact.terms = label.finish(self.leak, place).into();
+            if predicate.is_labelled() && !carried[position].is_labelled() {
+                // How often decides between the value at the beginning and what it becomes.
+                let initial = self.fact(self.graph.operands(operation)[position]);
+                self.note_choice(&fact.terms, true, &[initial]);
+            }
             self.set(result, fact);
         }
     }

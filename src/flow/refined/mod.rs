@@ -70,6 +70,9 @@ impl Refined {
     }
 }
 
+/// So many parts of one input are told apart.
+const MOST_PARTS: usize = 8;
+
 /// So many passes over a system are made before what is carried is taken as everything.
 const PASSES_BEFORE_WIDENING: usize = 8;
 
@@ -102,7 +105,13 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
     let mut world_is_labelled = false;
     for pass in 0.. {
         let mut leak = Leak { cut: cut.clone(), ..Leak::default() };
-        leak.nodes.push(LeakNode { place: None, elements: Elements::All, opaque: true, origin: Origin::Made });
+        leak.nodes.push(LeakNode {
+            place: None,
+            elements: Elements::All,
+            opaque: true,
+            origin: Origin::Made,
+            number: u32::MAX,
+        });
         let mut sites = BTreeSet::new();
         let mut reached_world = false;
         let mut inputs: Vec<Vec<Vec<Term>>> = Vec::new();
@@ -163,13 +172,19 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
                 }
                 // Conditions speak of one step: they end here.
                 let opaque = term.opaque || possible;
-                let covering = covers.iter().find(|c| c.elements.contains(&term.elements) && (!c.opaque || opaque));
+                // The same part, as long as there are few: one that contains it as well would mix their ways.
+                let same = covers.iter().find(|cover| cover.elements == term.elements && cover.opaque == opaque);
+                let contains = |cover: &&Term| cover.elements.contains(&term.elements) && (!cover.opaque || opaque);
+                let is_full = covers.len() >= MOST_PARTS || pass >= PASSES_BEFORE_WIDENING;
+                let covering = same.or_else(|| is_full.then(|| covers.iter().find(contains)).flatten());
                 if let Some(covering) = covering {
                     leak.edges.push(LeakEdge { from: term.node, to: covering.node, link: crossing.link });
                 } else {
                     changed = true;
-                    match pass < PASSES_BEFORE_WIDENING && state.len() < 8 {
-                        true => state.push((term.elements.clone(), opaque)),
+                    let part = (term.elements.clone(), opaque);
+                    match pass < PASSES_BEFORE_WIDENING && state.len() < MOST_PARTS {
+                        true if state.contains(&part) => {}
+                        true => state.push(part),
                         false => *state = vec![(Elements::All, opaque && state.iter().all(|(_, opaque)| *opaque))],
                     }
                 }

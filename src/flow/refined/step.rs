@@ -79,7 +79,7 @@ impl Machine<'_, '_> {
         let graph = self.graph;
         let kind = graph.operation(operation).kind;
         let operands: Vec<Fact> = graph.operands(operation).iter().map(|value| self.fact(*value)).collect();
-        if self.gives_on(operation, kind, &operands) {
+        if self.gives_on(operation, kind, &operands) || self.is_decided(operation, kind, &operands) {
             return;
         }
         let regions = !graph.regions_of(operation).is_empty();
@@ -113,6 +113,7 @@ impl Machine<'_, '_> {
                 fact.known = None;
                 fact.truth = None;
             }
+            fact.range = self.range(kind, position, result, &operands);
             fact.terms = terms;
             self.set(result, fact);
         }
@@ -153,6 +154,86 @@ impl Machine<'_, '_> {
             self.set(result, fact);
         }
         true
+    }
+
+    /// A comparison of integers whose ranges do not meet says the same in every run, whatever the source says.
+    fn is_decided(&mut self, operation: OperationId, kind: Kind, operands: &[Fact]) -> bool {
+        if kind != Kind::Compare || operands.iter().all(|fact| !fact.is_labelled()) {
+            return false;
+        }
+        let direction = self.graph.attribute(operation, "comparison_direction").and_then(Attribute::as_text);
+        let [Some((least, most)), Some((low, high))] = [operands[0].range(), operands[1].range()] else { return false };
+        let decided = match direction {
+            Some("LT") if most < low => true,
+            Some("LT") if least >= high => false,
+            Some("LE") if most <= low => true,
+            Some("LE") if least > high => false,
+            Some("GT") if least > high => true,
+            Some("GT") if most <= low => false,
+            Some("GE") if least >= high => true,
+            Some("GE") if most < low => false,
+            Some("EQ") if most < low || least > high => false,
+            Some("NE") if most < low || least > high => true,
+            _ => return false,
+        };
+        for result in self.graph.results(operation).iter() {
+            let Some(extents) = self.extents(result) else { return false };
+            let mut fact = self.nothing_known(result);
+            fact.known = Some(Rc::new(Known::splat(Scalar::Integer(i128::from(decided)), extents.len())));
+            self.set(result, fact);
+        }
+        true
+    }
+
+    /// The range of an integer result. Ranges hold in every run: a source has none, and what it picks has that of what it
+    /// picks from.
+    fn range(&self, kind: Kind, position: usize, result: ValueId, operands: &[Fact]) -> Option<(i128, i128)> {
+        let bits = match self.element_type(result)? {
+            ElementType::Signed(bits @ 2..=64) => (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1),
+            ElementType::Unsigned(bits @ 1..=64) => (0, (1i128 << bits) - 1),
+            _ => return None,
+        };
+        let of = |at: usize| operands.get(at)?.range();
+        let union = |a: (i128, i128), b: (i128, i128)| (a.0.min(b.0), a.1.max(b.1));
+        let range = match kind {
+            Kind::Broadcast
+            | Kind::BroadcastInDim
+            | Kind::Reshape
+            | Kind::Transpose
+            | Kind::Slice
+            | Kind::Reverse
+            | Kind::DynamicSlice
+            | Kind::Gather
+            | Kind::Convert => of(0)?,
+            Kind::Sort => of(position)?,
+            Kind::TopK if position == 1 => {
+                let last = *self.extents(self.graph.operands(self.maker(result)?)[0])?.last()?;
+                (0, i128::from(last) - 1)
+            }
+            Kind::Select => union(of(1)?, of(2)?),
+            Kind::Concatenate | Kind::Pad | Kind::DynamicUpdateSlice => {
+                let parts = if kind == Kind::DynamicUpdateSlice { 2 } else { operands.len() };
+                (1..parts).try_fold(of(0)?, |whole, at| Some(union(whole, of(at)?)))?
+            }
+            Kind::Clamp => {
+                let (low, high) = (of(0)?, of(2)?);
+                (low.0.min(high.0), high.1)
+            }
+            Kind::Maximum => (of(0)?.0.max(of(1)?.0), of(0)?.1.max(of(1)?.1)),
+            Kind::Minimum => (of(0)?.0.min(of(1)?.0), of(0)?.1.min(of(1)?.1)),
+            Kind::Add => (of(0)?.0 + of(1)?.0, of(0)?.1 + of(1)?.1),
+            Kind::Subtract => (of(0)?.0 - of(1)?.1, of(0)?.1 - of(1)?.0),
+            _ => return None,
+        };
+        // What may wrap round can be anything.
+        (bits.0 <= range.0 && range.1 <= bits.1).then_some(range)
+    }
+
+    fn maker(&self, value: ValueId) -> Option<OperationId> {
+        match self.graph.value(value).definition {
+            crate::graph::Definition::Result(operation, _) => Some(operation),
+            crate::graph::Definition::Argument(..) => None,
+        }
     }
 
     /// An operation whose regions hold a source or take from outside: all of it meets.
@@ -212,7 +293,8 @@ impl Machine<'_, '_> {
         let mut fact = Fact::new(view);
         fact.known = self.folded(operation, kind, result, operands, &extents).map(Rc::new);
         if fact.known.is_none() {
-            fact.truth = self.truth(operation, kind, operands, &extents).map(Rc::new);
+            let truth = self.truth(operation, kind, operands, &extents);
+            fact.truth = truth.or_else(|| self.order(operation, kind, operands, &extents)).map(Rc::new);
             if fact.truth.is_none() {
                 let support = self.supported(operation, kind, operands, &extents);
                 if kind == Kind::Multiply && support.as_ref().is_some_and(|support| support.assumes_finite) {
@@ -519,6 +601,41 @@ impl Machine<'_, '_> {
         }
         let truth = literal_truth(Atom::Equals(fact.view.number, constant.bits()?), fact.view.map(extents));
         Some(if direction == "EQ" { truth } else { truth.negated() })
+    }
+
+    /// A comparison of two values by size, told by one that all of its forms share: `a > b` is `b < a`, and for integers
+    /// `a >= b` is `not (a < b)`. For floats it is not: both are false where one is NaN.
+    fn order(&mut self, operation: OperationId, kind: Kind, operands: &[Fact], extents: &[u64]) -> Option<Truth> {
+        let [left, right] = operands else { return None };
+        if kind != Kind::Compare || left.is_labelled() || right.is_labelled() {
+            return None;
+        }
+        let values = self.graph.operands(operation);
+        if values.iter().any(|value| self.extents(*value).as_deref() != Some(extents)) {
+            return None;
+        }
+        let direction = self.graph.attribute(operation, "comparison_direction").and_then(Attribute::as_text)?;
+        let kind_of = self.graph.attribute(operation, "compare_type").and_then(Attribute::as_text);
+        if kind_of == Some("TOTALORDER") {
+            return None;
+        }
+        let is_integer = matches!(self.element_type(values[0])?, ElementType::Signed(_) | ElementType::Unsigned(_));
+        let (less, greater, or_equal) = match direction {
+            "LT" => (left, right, false),
+            "GT" => (right, left, false),
+            "GE" if is_integer => (left, right, true),
+            "LE" if is_integer => (right, left, true),
+            _ => return None,
+        };
+        // The comparison itself, without attributes: those that matter are in what it is called.
+        let recipe = Recipe {
+            operation: [self.position as u32, Kind::Compare as u32, u32::MAX, u32::from(is_integer), 0],
+            body: Rc::new([]),
+            operands: vec![less.view.clone(), greater.view.clone()],
+        };
+        let number = self.numbering.of(recipe, Some(extents)).number;
+        let truth = literal_truth(Atom::True(number), Affine::identity(extents));
+        Some(if or_equal { truth.negated() } else { truth })
     }
 
     /// The condition under which a branch is taken.
