@@ -165,10 +165,14 @@ impl<'l, 'g> Channels<'l, 'g> {
         }
         others.sort_unstable();
         others.dedup();
-        // What is left tells more than which updates were applied.
-        let is_timed_only = timed.is_some() || !others.is_empty();
-        others.retain(|node| self.beyond_timing.contains(*node as usize));
-        if others.is_empty() && is_timed_only {
+        let tells_of_tests = |node: &u32| !self.beyond_timing.contains(*node as usize);
+        if timed.is_none() && others.iter().any(tells_of_tests) {
+            let reason = "how tests came out is carried on, and used as a value".into();
+            return PortChannel { channel: Channel::Content, reason, pivot: None };
+        }
+        // Where a test decides over the update, what is carried may tell how such tests came out.
+        others.retain(|node| !tells_of_tests(node));
+        if others.is_empty() {
             return PortChannel {
                 channel: Channel::Timing,
                 reason: "one test decides whether the update is applied at all".into(),
