@@ -12,4 +12,5 @@ mod policy;
 mod readme;
 mod regressions;
 mod render;
+mod rules;
 mod truth;
