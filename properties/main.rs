@@ -13,4 +13,5 @@ mod readme;
 mod refined;
 mod regressions;
 mod render;
+mod rules;
 mod truth;

@@ -94,7 +94,9 @@ fn colour_changes_nothing_but_colour_and_no_input_can_add_any() {
 
 #[test]
 fn every_code_that_is_shown_has_a_page() {
-    let pages: Vec<&str> = rules::RULES.iter().map(|rule| rule.code).collect();
+    // The other pages are of mechanisms: to recognise one takes more than the shape of a verdict.
+    let of_verdicts = rules::RULES.iter().filter(|rule| rule.channels.is_empty());
+    let pages: Vec<&str> = of_verdicts.map(|rule| rule.code).collect();
     assert_eq!(pages, code::ALL);
     for (name, report) in fakes::all() {
         for found in shown(&report, true).split("[OL").skip(1) {

@@ -1,7 +1,9 @@
 //! Floor 5: the stable codes, each with its page.
 //!
 //! **Invariant**: a code never changes its meaning and is never given out twice. Every page has the same four
-//! headings, in this order: what it finds, why it matters, an example, how to repair it.
+//! headings, in this order: what it finds, why it matters, an example, how to repair it. `OL110` to `OL126` name
+//! mechanisms: their pages say the expected channel and the public evidence too, and their two examples, the leak and
+//! its clean twin, are lowered and measured in `fixtures/rules`.
 
 /// What a code stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,17 +14,20 @@ pub struct Rule {
     pub name: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// The channels that such a flow may take, that of the example first; empty where the code names no mechanism.
+    pub channels: &'static [&'static str],
     /// The page, in Markdown.
     pub page: &'static str,
 }
 
 macro_rules! rules {
-    ($($code:literal $name:literal $summary:literal;)*) => {
+    ($($code:literal $name:literal $summary:literal $($channel:literal)*;)*) => {
         /// Every code, ascending.
         pub const RULES: &[Rule] = &[$(Rule {
             code: $code,
             name: $name,
             summary: $summary,
+            channels: &[$($channel),*],
             page: include_str!(concat!("pages/", $code, ".md")),
         }),*];
     };
@@ -33,6 +38,23 @@ rules! {
     "OL100" "reward-reaches-update" "Information from the source reaches a sink inside one step.";
     "OL101" "reward-reaches-update-carried" "Information from the source reaches a sink through a carried value.";
     "OL102" "reward-reaches-update-environment" "Information from the source reaches a sink through the world outside.";
+    "OL110" "shared-clip" "One global norm over both groups of parameters scales the update of the beliefs." "scale";
+    "OL111" "shared-finite-check" "One finite check over both groups can skip the belief update." "timing" "scale";
+    "OL112" "missed-detach" "A loss of the reward reads live thoughts and so trains the beliefs." "content";
+    "OL113" "direct-probe-gradient" "The gradient of the score goes through the probe into the beliefs." "content";
+    "OL114" "score-function-gradient" "The reward multiplies the gradient of log pi in the beliefs." "content";
+    "OL115" "tied-parameters" "A parameter of the beliefs has a second role, in which the reward trains it." "content";
+    "OL116" "optimizer-mask-passes-gradients" "A mask of the optimizer applies raw gradients." "content";
+    "OL117" "momentum-on-zeroed-gradients" "A gradient was zeroed after the momentum took it." "content" "timing";
+    "OL118" "prioritised-or-filtered-sampling" "The reward chooses on which data the beliefs are trained." "selection";
+    "OL119" "shared-random-key" "The beliefs draw from a random key that the reward has moved on." "content";
+    "OL120" "running-statistics" "The beliefs are normalised by a statistic that the reward has changed." "content";
+    "OL121" "moving-average" "An average mixes what the reward has trained into what the probe reads." "content";
+    "OL122" "straight-through-estimator" "The reward's gradient goes through a discrete step." "content";
+    "OL123" "mask-by-multiplication" "A mask that is a factor lets inf and NaN through." "content";
+    "OL124" "accumulation-normaliser" "A count that the reward changes divides the belief gradient." "content";
+    "OL125" "replayed-reward-loss" "A stored value or reward is a training target of the world model." "content";
+    "OL126" "probe-co-training" "The probe's loss on labels trains what the probe reads." "content";
     "OL200" "vacuous" "A selector matched nothing, so there was nothing to check.";
     "OL300" "opaque-operation" "An operation that openloop does not look into, or a limit, stands between.";
     "OL301" "mark-the-score" "The cotangents of the score cannot be told from others.";
@@ -66,10 +88,25 @@ mod tests {
         for rule in RULES {
             let title = format!("# {}: {}", rule.code, rule.name);
             assert_eq!(rule.page.lines().next(), Some(&*title));
-            let headings: Vec<&str> = rule.page.lines().filter(|line| line.starts_with("## ")).collect();
+            let mut headings: Vec<&str> = rule.page.lines().filter(|line| line.starts_with("## ")).collect();
+            if !rule.channels.is_empty() {
+                assert_eq!(headings.pop(), Some("## Evidence"), "{}", rule.code);
+            }
             assert_eq!(headings, HEADINGS, "{}", rule.code);
             assert_eq!(rule.page.matches("```").count() % 2, 0, "{}: a code block is not closed", rule.code);
         }
+    }
+
+    #[test]
+    fn the_page_of_a_mechanism_says_the_channels_that_the_register_says() {
+        for rule in RULES {
+            let line = rule.page.lines().find(|line| line.starts_with("Expected channel"));
+            let sentence = line.and_then(|line| line.split('.').next());
+            let named: Vec<&str> = sentence.into_iter().flat_map(|it| it.split('`').skip(1).step_by(2)).collect();
+            assert_eq!(named, rule.channels, "{}", rule.code);
+            assert!(named.iter().all(|name| ["timing", "scale", "selection", "content"].contains(name)));
+        }
+        assert!(RULES.iter().any(|rule| !rule.channels.is_empty()));
     }
 
     #[test]
