@@ -8,7 +8,7 @@ use crate::policy::raw::{RawInvariant, Strings};
 use crate::policy::selector::{Selector, Side};
 use crate::verdict::{Assumption, Bounds, Channel};
 
-use super::{FlowPolicy, Origin, PolicyError, Read, Reader, check_side};
+use super::{FlowPolicy, Origin, PolicyError, Read, Reader};
 
 /// An input that a policy speaks of, and where it does. One that is not there is a slip of the pen.
 #[derive(Clone, Debug, PartialEq, Eq)]
