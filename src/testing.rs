@@ -203,3 +203,30 @@ impl fmt::Display for Rendered<'_> {
         f.write_str(&terminal::report(self.0, &TerminalOptions::default(), &NoSource))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{GraphBuilder, OperationKind};
+    use crate::verdict::Assumption;
+
+    #[test]
+    fn what_is_said_gets_into_the_policy() {
+        let mut step = GraphBuilder::new("step");
+        let mask = step.input("batch.mask", "tensor<8xf32>");
+        let score = step.scope("probe", |step| step.add(OperationKind::Tanh, &[mask]));
+        step.output("result", score);
+        let graph = step.finish().expect("a graph");
+        let check = check(&graph).deny("scope:probe", "output:**").require("scope:probe", "output:**");
+        let plain = FlowPolicy::parse(&check.policy_text()).expect("a policy");
+        assert!(plain.invariants()[0].bounds.is_empty() && plain.data().is_empty());
+        let check = check.max_channel(Channel::Scale).max_bits_per_step(32).assume_finite().assume_binary("batch.mask");
+        let check = check.data("input:batch.**").within(Within::Step);
+        let policy = FlowPolicy::parse(&check.policy_text()).expect("a policy");
+        let [entry] = policy.invariants() else { panic!("one step") };
+        assert_eq!(entry.bounds, Bounds { max_channel: Some(Channel::Scale), max_bits_per_step: Some(32) });
+        assert_eq!(entry.assume, [Assumption::Finite, Assumption::Binary("batch.mask".into())]);
+        assert_eq!(policy.data()[0].as_str(), "input:batch.**");
+        assert_eq!(check.report().invariants.len(), 1);
+    }
+}

@@ -36,7 +36,11 @@ fn a_whole_policy_is_read() {
     assert_eq!((&*run.name, run.within), ("beliefs never see the probe reward", Within::Run));
     assert_eq!(step.routes, [Route::Step, Route::Carried]);
     assert_eq!(run.routes, [Route::Step, Route::Carried, Route::Environment]);
-    assert_eq!(step.assume, [Assumption::Finite]);
+    assert_eq!(step.assume, [Assumption::Finite, Assumption::Binary("batch.mask".into())]);
+    assert!(step.bounds.is_empty() && run.bounds.is_empty());
+    assert_eq!(second.bounds, Bounds { max_channel: Some(Channel::Scale), max_bits_per_step: Some(32) });
+    let data: Vec<&str> = policy.data().iter().map(Selector::as_str).collect();
+    assert_eq!(data, ["input:replay.**", "input:batch.**"]);
     let sources: Vec<&str> = step.from.iter().map(Selector::as_str).collect();
     assert_eq!(sources, ["scope:probe_reward", "input:probe.**"]);
     assert_eq!(second.within, Within::Run);

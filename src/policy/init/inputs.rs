@@ -42,12 +42,12 @@ fn subtrees(graph: &TrainingGraph, words: &[&str], is_taken: impl Fn(&PytreePath
 }
 
 /// Subtrees of inputs that are named like data, and that the step does not write: what is carried may know the source.
+/// None if it is not decided what is carried.
 pub(super) fn data(graph: &TrainingGraph, carried: Option<&CarriedPairs>) -> Vec<(String, usize)> {
+    let Some(pairs) = carried else { return Vec::new() };
     let is_carried = |position| {
-        carried.is_some_and(|pairs| {
-            let may_be = pairs.possible.iter().any(|possible| possible.inputs.contains(&position));
-            pairs.output_of(position).is_some() || may_be
-        })
+        let may_be = pairs.possible.iter().any(|possible| possible.inputs.contains(&position));
+        pairs.output_of(position).is_some() || may_be
     };
     subtrees(graph, DATA_WORDS, |root| {
         let mut below = graph.inputs().enumerate().filter(|(_, (path, _))| path.starts_with(root));

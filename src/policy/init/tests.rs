@@ -177,7 +177,9 @@ fn step_with_inputs(inputs: &[&str], scopes: &[&str]) -> TrainingGraph {
     let mut builder = GraphBuilder::new("step");
     let beliefs = builder.input("params.beliefs.w", "tensor<8xf32>");
     let stored = builder.input("replay.priority", "tensor<64xf32>");
-    inputs.iter().for_each(|path| drop(builder.input(*path, "tensor<4xi32>")));
+    for path in inputs {
+        builder.input(*path, "tensor<4xi32>");
+    }
     for scope in scopes {
         builder.scope(scope, |builder| builder.add(OperationKind::Tanh, &[beliefs]));
     }
