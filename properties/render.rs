@@ -136,7 +136,7 @@ fn the_amount_is_said_once_if_all_groups_get_the_same() {
 fn groups_that_differ_say_what_gets_into_each() {
     let text = shown(&amounts::beyond(), false);
     for says in [
-        "reaches `beliefs` within one step, beyond its bounds",
+        "beyond its bounds",
         "bounds     max_channel = \"timing\", max_bits_per_step = 1",
         "channel    content (into result.1.mu.beliefs): a product with a mask",
         "the best cut found, the least may be smaller",
@@ -144,7 +144,8 @@ fn groups_that_differ_say_what_gets_into_each() {
         "24 of 24 reached  content  at most 12,288 bits  OL123  carried",
         "24 of 24 reached  scale    no bound             OL100  in 16 operations",
         "into result.1.nu.beliefs",
-        "and 3 more values",
+        "and 3 values more, 3,438 bits in all",
+        "`openloop explain OL110` and `openloop explain OL123`",
         "Parts of tensors were not told apart",
         "10 cuts, the best found, at least 2 needed; not verified",
         "and 2 more (`--verbose` shows them)",
@@ -152,7 +153,7 @@ fn groups_that_differ_say_what_gets_into_each() {
         assert!(text.contains(says), "`{says}` is not in\n{text}");
     }
     let verbose = shown(&amounts::beyond(), true);
-    assert!(!verbose.contains("more values") && !verbose.contains("and 2 more"), "{verbose}");
+    assert!(!verbose.contains("values more") && !verbose.contains("and 2 more"), "{verbose}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ Examples
   openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**'
   openloop check step.mlir --policy openloop.toml --format json -o report.json
   openloop check --policy system.toml                    the policy names the files, [[graph]]
-  openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**' --max-channel scale --max-bits 32
+  openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**' --max-bits 32
   cat step.mlir | openloop check - --source scope:probe_reward --sink 'output:**.beliefs.**' --within step
 
 Exit codes: 0 all hold; 1 violated; 2 usage, configuration, input or I/O; 3 vacuous or undetermined.")]

@@ -106,11 +106,11 @@ pub(super) fn narrowest(page: &mut Page, invariant: &InvariantReport, view: &Pat
         if differ {
             page.wrapped(Line::new().add(style::DIM, "     into "), style::DIM, &text::list(groups, 4));
         }
-        values(page, cut, view);
+        values(page, cut, if differ { 7 } else { 5 }, view);
     }
 }
 
-fn values(page: &mut Page, cut: &[CutValue], view: &PathView<'_>) {
+fn values(page: &mut Page, cut: &[CutValue], indent: usize, view: &PathView<'_>) {
     let many = if view.verbose { usize::MAX } else { MANY_VALUES };
     let rows: Vec<[String; 4]> = cut.iter().take(many).map(row).collect();
     let width = |column: usize| rows.iter().map(|row| text::width(&text::safe(&row[column]))).max().unwrap_or(0);
@@ -118,7 +118,7 @@ fn values(page: &mut Page, cut: &[CutValue], view: &PathView<'_>) {
     let (bits_width, place_width, op_width) = (width(0), width(1).min(most), width(2).min(most));
     let mut last_place = None;
     for (value, [bits, place, op, r#type]) in cut.iter().zip(&rows) {
-        let mut line = Line::new().pad_to(5 + bits_width - text::width(bits));
+        let mut line = Line::new().pad_to(indent + bits_width - text::width(bits));
         line = line.add(style::BOLD, bits).plain("  ");
         let source_at = line.width();
         line = line.cell(style::PLACE, place, place_width).cell(style::PLAIN, op, op_width).add(style::DIM, r#type);
@@ -134,8 +134,8 @@ fn values(page: &mut Page, cut: &[CutValue], view: &PathView<'_>) {
     if cut.len() > rows.len() {
         let more = &cut[rows.len()..];
         let sum = more.iter().fold(0u64, |sum, value| sum.saturating_add(value.bits));
-        let says = format!("     and {} more, {} in all", text::count(more.len(), "value", "values"), bits(sum));
-        page.line(Line::new().add(style::DIM, &says));
+        let says = format!("and {} more, {} in all", text::count(more.len(), "value", "values"), bits(sum));
+        page.line(Line::new().pad_to(indent).add(style::DIM, &says));
     }
 }
 

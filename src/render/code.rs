@@ -98,6 +98,13 @@ pub fn of_invariant(invariant: &InvariantReport) -> Option<&str> {
     }
 }
 
+/// The code of the answer to an invariant, and those of the mechanisms that bring it to its groups.
+pub(super) fn of_answer(invariant: &InvariantReport) -> impl Iterator<Item = &str> {
+    let is_violated = invariant.verdict == Verdict::Violated;
+    let mechanisms = invariant.witnesses.iter().filter(move |_| is_violated).map(|witness| witness.rule.as_str());
+    of_invariant(invariant).into_iter().chain(mechanisms.filter(|rule| mechanism(rule).is_some()))
+}
+
 /// The code of the answer to a required flow.
 pub fn of_require(require: &RequireReport) -> Option<&str> {
     match require.verdict {

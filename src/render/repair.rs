@@ -64,6 +64,7 @@ fn actions(page: &mut Page, actions: &[RepairAction], view: &PathView<'_>) {
     let many = if view.verbose { usize::MAX } else { MANY_ACTIONS };
     let places: Vec<String> = actions.iter().take(many).map(place).collect();
     let width = places.iter().map(|place| text::width(&text::safe(place))).max().unwrap_or(0).min(page.width() / 2);
+    let mut last_place = None;
     for (action, place) in actions.iter().zip(&places) {
         let line = Line::new().pad_to(4).add(style::DIM, "- ").cell(style::PLACE, place, width);
         let line = line.add(style::BOLD, kind(action.kind));
@@ -71,14 +72,15 @@ fn actions(page: &mut Page, actions: &[RepairAction], view: &PathView<'_>) {
             Some(function) => line.add(style::DIM, &format!("  in {}", fold::short_function(function))),
             None => line,
         });
-        if action.place.is_some() {
+        if action.place.is_some() && last_place != action.place.as_ref() {
             view.source_below(page, place, 10);
         }
+        last_place = action.place.as_ref();
         page.wrapped(Line::new().pad_to(6), style::PLAIN, &action.advice);
     }
     if actions.len() > places.len() {
         let more = actions.len() - places.len();
-        page.line(Line::new().add(style::DIM, &format!("    and {} more (`--verbose` shows them)", more)));
+        page.line(Line::new().add(style::DIM, &format!("    and {more} more (`--verbose` shows them)")));
     }
 }
 

@@ -197,7 +197,7 @@ fn codes(report: &RunReport) -> Vec<&str> {
     let shown = report
         .invariants
         .iter()
-        .filter_map(code::of_invariant)
+        .flat_map(code::of_answer)
         .chain(report.requires.iter().filter_map(code::of_require))
         .chain(report.waivers.iter().map(|_| code::WAIVER));
     for code in shown {

@@ -255,7 +255,8 @@ fn one(page: &mut Page, twins: &[&InvariantReport], shown: Option<&InvariantRepo
         list(page, title, style::BOLD, more.into_iter());
     }
     let coarse = COARSE.to_owned();
-    let is_coarse = invariant.verdict == Verdict::Violated && invariant.channel != Channel::None && !invariant.refined;
+    let is_measured = invariant.channel != Channel::None && invariant.waived.is_none();
+    let is_coarse = invariant.verdict == Verdict::Violated && is_measured && !invariant.refined;
     let mut mind = union(twins, |twin| &twin.warnings);
     mind.extend(is_coarse.then_some(&coarse));
     list(page, "  mind", style::OPEN, mind.into_iter());
@@ -379,7 +380,7 @@ fn environment(page: &mut Page, witnesses: &[&Witness]) {
         page.item(
             4,
             &format!(
-                "{}: {} of {} reached through {}{through}: {passes}",
+                "{}: {} of {} reached through {}{through} ({passes})",
                 witness.group,
                 witness.sinks_reached,
                 text::count(witness.sinks, "sink", "sinks"),

@@ -168,6 +168,9 @@ impl Reader<'_> {
 
     pub(super) fn data(&self, items: Option<&Strings>, policy: &mut FlowPolicy) -> Read<()> {
         let Some(items) = items else { return Ok(()) };
+        if items.items.is_empty() {
+            return Err(Origin::new(self.text, items.span.clone()).error("`data` is empty"));
+        }
         let table = Spanned::new(items.span.clone(), ());
         for item in &items.items {
             let one = Strings { span: item.span(), items: vec![item.clone()] };

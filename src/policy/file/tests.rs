@@ -321,8 +321,9 @@ fn flags_make_a_policy() {
         assert_eq!((error.line, &error.span), (0, &None));
     }
     let mask = Assumption::Binary(PytreePath::parse("batch.mask"));
+    let step = graph(&[("batch.x", "tensor<f32>")], &[("result", "tensor<f32>")]);
     let assumed = FlowPolicy::from_flags(sources, sinks, None, vec![mask]).expect("a policy");
-    let error = assumed.system_edges(&[("step", &graph(&[("batch.x", "tensor<f32>")], &[]))]).expect_err("no mask");
+    let error = assumed.system_edges(&[("step", &step)]).expect_err("no mask");
     assert_eq!((error.line, &error.span), (0, &None));
 }
 
