@@ -1,5 +1,6 @@
 //! What a user sees: reports at a terminal and for machines, errors in files, the contents of a graph.
 
+mod amounts;
 mod fakes;
 pub(crate) mod schema;
 
@@ -101,9 +102,87 @@ fn every_code_that_is_shown_has_a_page() {
     for (name, report) in fakes::all() {
         for found in shown(&report, true).split("[OL").skip(1) {
             let code = format!("OL{}", &found[..3]);
-            assert!(pages.contains(&code.as_str()), "{name}: {code}");
+            assert!(pages.contains(&code.as_str()) || code::mechanism(&code).is_some(), "{name}: {code}");
         }
     }
+}
+
+#[test]
+fn a_mechanism_is_called_as_its_page_calls_it() {
+    assert!(code::MECHANISMS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    for rule in rules::RULES {
+        let name = code::mechanism(rule.code);
+        assert!(name.is_none_or(|name| name == rule.name), "{} is {}", rule.code, rule.name);
+        assert!(name.is_none() || !code::ALL.contains(&rule.code), "{} is of a verdict and of a mechanism", rule.code);
+    }
+}
+
+#[test]
+fn the_amount_is_said_once_if_all_groups_get_the_same() {
+    let text = shown(&amounts::clip(), false);
+    for once in [
+        "violated[OL110] shared-clip: ",
+        "at most 32 bits per step: exactly the least cut",
+        "32 bits  train/step.py:53  sqrt",
+    ] {
+        assert_eq!(text.matches(once).count(), 1, "{once}\n{text}");
+    }
+    assert!(
+        text.contains("run:       violated by the same path") && text.contains("`openloop explain OL110`"),
+        "{text}"
+    );
+    assert!(!text.contains("told apart"), "{text}");
+}
+
+#[test]
+fn groups_that_differ_say_what_gets_into_each() {
+    let text = shown(&amounts::beyond(), false);
+    for says in [
+        "beyond its bounds",
+        "bounds     max_channel = \"timing\", max_bits_per_step = 1",
+        "channel    content (into result.1.mu.beliefs): a product with a mask",
+        "the best cut found, the least may be smaller",
+        "only if    the masked value is inf or NaN: use `jnp.where`, or grant `assume = [\"finite\"]`",
+        "24 of 24 reached  content  at most 12,288 bits  OL123  carried",
+        "24 of 24 reached  scale    no bound             OL100  in 16 operations",
+        "into result.1.nu.beliefs",
+        "and 3 values more, 3,438 bits in all",
+        "`openloop explain OL110` and `openloop explain OL123`",
+        "Parts of tensors were not told apart",
+        "10 cuts, the best found, at least 2 needed; not verified",
+        "and 2 more (`--verbose` shows them)",
+    ] {
+        assert!(text.contains(says), "`{says}` is not in\n{text}");
+    }
+    let verbose = shown(&amounts::beyond(), true);
+    assert!(!verbose.contains("values more") && !verbose.contains("and 2 more"), "{verbose}");
+}
+
+#[test]
+fn kept_bounds_are_no_denial() {
+    let text = shown(&amounts::within(), false);
+    for says in [
+        "holds within its bounds: scale, at most 32 bits per step, from `probe_reward` to `beliefs`",
+        "checked    24 of 72 sinks reached from 23",
+        "holds: nothing from `probe_reward` reaches `beliefs` over any number of steps",
+        "bounds     max_bits_per_step = 1\n",
+        "bounds     max_channel = \"selection\"\n",
+    ] {
+        assert!(text.contains(says), "`{says}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_repaired_is_not_advised() {
+    let text = shown(&amounts::hopeless(), false);
+    assert_eq!(text.matches("No repair: one parameter set is both boxes.").count(), 2, "{text}");
+    assert_eq!(text.matches("this is not proved").count(), 1, "{text}");
+    let says = "No repair was found within the limits; any has at least 3 cuts.";
+    assert_eq!(text.matches(says).count(), 1, "{text}");
+    // Where none was found, the place to look first; where there is none, nothing of the kind.
+    assert_eq!(text.matches("Every path passes").count() + text.matches("The path passes").count(), 1, "{text}");
+    // The path is shown above, and what the run needs beyond the step is not.
+    assert!(text.contains("path       the one shown above for `step`") && text.contains("split the state"), "{text}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ use crate::graph::TrainingGraph;
 use crate::policy::{Date, FlowPolicy};
 use crate::render::{NoSource, TerminalOptions, terminal};
 use crate::report::{NamedGraph, run};
-use crate::verdict::{RunReport, Verdict, Within};
+use crate::verdict::{Bounds, Channel, RunReport, Verdict, Within};
 
 /// A check of a graph that is being put together. Nothing is checked until a method that asserts, or
 /// [`Check::report`], is called.
@@ -43,11 +43,23 @@ pub struct Check<'g> {
     required: Vec<(String, String)>,
     carried: Vec<(String, String)>,
     within: Vec<Within>,
+    bounds: Bounds,
+    assumed: Vec<String>,
+    data: Vec<String>,
 }
 
 /// Begins a check of a graph.
 pub fn check(graph: &TrainingGraph) -> Check<'_> {
-    Check { graph, denied: Vec::new(), required: Vec::new(), carried: Vec::new(), within: Vec::new() }
+    Check {
+        graph,
+        denied: Vec::new(),
+        required: Vec::new(),
+        carried: Vec::new(),
+        within: Vec::new(),
+        bounds: Bounds::default(),
+        assumed: Vec::new(),
+        data: Vec::new(),
+    }
 }
 
 impl Check<'_> {
@@ -75,10 +87,40 @@ impl Check<'_> {
         self
     }
 
+    /// Every flow that is denied may be of this channel, and no worse.
+    pub fn max_channel(mut self, channel: Channel) -> Self {
+        self.bounds.max_channel = Some(channel);
+        self
+    }
+
+    /// Every flow that is denied may have so many bits for each step, and no more.
+    pub fn max_bits_per_step(mut self, bits: u64) -> Self {
+        self.bounds.max_bits_per_step = Some(bits);
+        self
+    }
+
+    /// No infinity or NaN is an operand at a masked product.
+    pub fn assume_finite(mut self) -> Self {
+        self.assumed.push("finite".into());
+        self
+    }
+
+    /// Every element of the input of this path is 0 or 1.
+    pub fn assume_binary(mut self, path: &str) -> Self {
+        self.assumed.push(format!("binary:{path}"));
+        self
+    }
+
+    /// These inputs, a selector, hold data, replay or plans: to pick from them is the channel `selection`.
+    pub fn data(mut self, selector: &str) -> Self {
+        self.data.push(selector.into());
+        self
+    }
+
     /// The report.
     ///
     /// # Panics
-    /// If a selector cannot be read, nothing is denied, or it is not clear which outputs are carried.
+    /// If a selector, an assumption or a bound cannot be read, an input that is named is not there, nothing is denied, or it is not clear which outputs are carried.
     #[track_caller]
     pub fn report(&self) -> RunReport {
         assert!(!self.denied.is_empty(), "nothing is denied: call `deny` first");
@@ -93,17 +135,27 @@ impl Check<'_> {
     /// The policy in its own language, so that this door and the command line cannot come to differ.
     fn policy_text(&self) -> String {
         let quote = |text: &str| serde_json::to_string(text).expect("a string is always JSON");
-        let within: Vec<String> = self.within.iter().map(|within| quote(within.as_str())).collect();
-        let within = if within.is_empty() { String::new() } else { format!("within = [{}]\n", within.join(", ")) };
-        let mut text = String::from("version = 1\n");
+        let list = |key: &str, texts: &[String]| match texts {
+            [] => String::new(),
+            texts => format!("{key} = [{}]\n", texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", ")),
+        };
+        let within: Vec<String> = self.within.iter().map(|within| within.as_str().to_string()).collect();
+        let mut denial = list("within", &within) + &list("assume", &self.assumed);
+        if let Some(channel) = self.bounds.max_channel {
+            denial.push_str(&format!("max_channel = {}\n", quote(channel.as_str())));
+        }
+        if let Some(bits) = self.bounds.max_bits_per_step {
+            denial.push_str(&format!("max_bits_per_step = {bits}\n"));
+        }
+        let mut text = String::from("version = 1\n") + &list("data", &self.data);
         for (heading, flows, verb) in
             [("invariant", &self.denied, "must not reach"), ("require", &self.required, "must reach")]
         {
             for (source, sink) in flows {
                 let name = quote(&format!("{source} {verb} {sink}"));
                 let (from, to) = (quote(source), quote(sink));
-                let within = if heading == "invariant" { within.as_str() } else { "" };
-                text.push_str(&format!("[[{heading}]]\nname = {name}\nfrom = [{from}]\nto = [{to}]\n{within}"));
+                let more = if heading == "invariant" { denial.as_str() } else { "" };
+                text.push_str(&format!("[[{heading}]]\nname = {name}\nfrom = [{from}]\nto = [{to}]\n{more}"));
             }
         }
         if !self.carried.is_empty() {
@@ -149,5 +201,32 @@ struct Rendered<'r>(&'r RunReport);
 impl fmt::Display for Rendered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&terminal::report(self.0, &TerminalOptions::default(), &NoSource))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{GraphBuilder, OperationKind};
+    use crate::verdict::Assumption;
+
+    #[test]
+    fn what_is_said_gets_into_the_policy() {
+        let mut step = GraphBuilder::new("step");
+        let mask = step.input("batch.mask", "tensor<8xf32>");
+        let score = step.scope("probe", |step| step.add(OperationKind::Tanh, &[mask]));
+        step.output("result", score);
+        let graph = step.finish().expect("a graph");
+        let check = check(&graph).deny("scope:probe", "output:**").require("scope:probe", "output:**");
+        let plain = FlowPolicy::parse(&check.policy_text()).expect("a policy");
+        assert!(plain.invariants()[0].bounds.is_empty() && plain.data().is_empty());
+        let check = check.max_channel(Channel::Scale).max_bits_per_step(32).assume_finite().assume_binary("batch.mask");
+        let check = check.data("input:batch.**").within(Within::Step);
+        let policy = FlowPolicy::parse(&check.policy_text()).expect("a policy");
+        let [entry] = policy.invariants() else { panic!("one step") };
+        assert_eq!(entry.bounds, Bounds { max_channel: Some(Channel::Scale), max_bits_per_step: Some(32) });
+        assert_eq!(entry.assume, [Assumption::Finite, Assumption::Binary("batch.mask".into())]);
+        assert_eq!(policy.data()[0].as_str(), "input:batch.**");
+        assert_eq!(check.report().invariants.len(), 1);
     }
 }

@@ -28,9 +28,23 @@ fn every_command_ends_with_2_if_it_is_not_understood() {
         &["check", &file, "--within", "step"],
         &["check", &file, "--assume", "finite"],
         &["check", &file, "--carried", "result.0=params"],
+        &["check", &file, "--max-channel", "scale"],
+        &["check", &file, "--max-bits", "32"],
+        &["check", &file, "--data", "input:batch.**"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--within", "week"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--assume", "nothing"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--assume", "binary:"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--assume", "binary:nobody"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--max-channel", "loud"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--max-channel", "content"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--max-channel", "none", "--max-bits", "1"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--max-bits", "-1"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--max-bits", "many"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--data", "batch"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--data", "output:**"],
+        &["check", &file, "--source", SOURCE, "--sink", SINK, "--data", "input:nobody.**"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--policy", "p.toml"],
+        &["check", &file, "--max-bits", "1", "--policy", "p.toml"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--format", "yaml"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--today", "soon"],
         &["check", &file, "--source", SOURCE, "--sink", SINK, "--carried", "result.0"],
@@ -130,6 +144,21 @@ fn assume_finite_is_taken_and_does_not_hide_a_leak() {
     let folder = Folder::new();
     folder.check(&step(CLEAN), &["--assume", "finite"]).ends(0).quietly();
     folder.check(&step(LEAK), &["--assume", "finite"]).ends(1).quietly();
+}
+
+#[test]
+fn bounds_data_and_assumptions_are_taken_as_flags_and_in_a_policy() {
+    let folder = Folder::new();
+    let bounds = ["--max-channel", "selection", "--max-bits", "0"];
+    let more = [&bounds[..], &["--data", "input:batch.**", "--assume", "binary:batch.tokens"]].concat();
+    folder.check(&step(CLEAN), &more).ends(0).quietly().finds(&["holds: nothing from `probe_reward` reaches"]);
+    // A missed stop-gradient is content, so this bound does not let it through.
+    folder.check(&step(LEAK), &more).ends(1).quietly();
+    folder.check(&step(CLEAN), &["--assume", "binary:batch.token"]).ends(2).complains(&["no input is", "batch.tokens"]);
+    let said = "max_channel = \"timing\"\nmax_bits_per_step = 1\nassume = [\"binary:batch.tokens\"]\n";
+    folder.write("p.toml", policy(said).replace("version = 1", "version = 1\ndata = \"input:batch.**\""));
+    folder.run(&["check", &step(CLEAN), "--policy", "p.toml"]).ends(0).quietly();
+    folder.run(&["check", &step(LEAK), "--policy", "p.toml"]).ends(1).quietly();
 }
 
 #[test]

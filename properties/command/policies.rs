@@ -101,6 +101,9 @@ fn a_policy_that_cannot_be_used_is_shown_with_line_and_caret() {
         ("form = [\"x\"]\n", 6, "unknown field `form`"),
         ("within = \"week\"\n", 6, "found within `week`, expected `step` or `run`"),
         ("assume = [\"luck\"]\n", 6, "expected `finite`"),
+        ("max_channel = \"content\"\n", 6, "`content` would let everything through"),
+        ("max_bits_per_step = -3\n", 6, "found -3, expected a number of bits"),
+        ("assume = [\"binary:*\"]\n", 6, "the path of one input"),
         ("routes = [\"moon\"]\n", 6, "expected `environment`"),
         ("[[waiver]]\ninvariant = \"outt\"\nreason = \"r\"\nexpires = \"2027-01-31\"\n", 7, "did you mean `out`?"),
         ("[[waiver]]\ninvariant = \"out\"\nexpires = \"2027-01-31\"\n", 6, "this waiver has no `reason`"),
@@ -137,6 +140,17 @@ fn a_policy_that_does_not_fit_the_graph_is_shown_with_line_and_caret() {
     folder.write("p.toml", policy("[[environment]]\noutput = \"output:**.desire.**\"\ninput = \"input:batch.**\"\n"));
     let answer = folder.run(&["check", &step(CLEAN), "--policy", "p.toml"]).ends(2);
     answer.complains(&["p.toml:6:", "^", "`output:**.desire.**` matches nothing", "nearest", "desires"]);
+    for (wrong, line, says) in [
+        ("assume = [\"binary:batch.token\"]\n", 6, "no input is `batch.token`"),
+        ("assume = [\"finite\", \"binary:batch\"]\n", 6, "no input is `batch`"),
+    ] {
+        folder.write("p.toml", policy(wrong));
+        let answer = folder.run(&["check", &step(CLEAN), "--policy", "p.toml"]).ends(2);
+        answer.complains(&[&format!("p.toml:{line}:"), "^", says, "nearest"]);
+    }
+    folder.write("p.toml", policy("").replace("version = 1", "version = 1\ndata = [\"input:btch.**\"]"));
+    let answer = folder.run(&["check", &step(CLEAN), "--policy", "p.toml"]).ends(2);
+    answer.complains(&["p.toml:2:", "^", "`input:btch.**` matches nothing"]);
     folder.write("p.toml", policy(""));
     let answer = folder.run(&["check", &step(AMBIGUOUS), "--policy", "p.toml"]).ends(2);
     answer.complains(&["`result.0` or `result.1`", "[carried]", "\"result.0\" = \"params\""]);

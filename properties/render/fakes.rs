@@ -3,6 +3,8 @@
 use openloop::graph::{Digest, PytreePath};
 use openloop::verdict::*;
 
+use super::amounts;
+
 pub const SOURCE: &str = include_str!("train_step.py");
 
 /// The lines of `train/step.py`.
@@ -422,7 +424,7 @@ pub fn two_graphs() -> RunReport {
 
 /// Names and lines that would like to paint the terminal.
 pub fn hostile() -> RunReport {
-    let mut report = shared_clip();
+    let mut report = amounts::clip();
     let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\r\nholds: nothing";
     report.graph.name = evil.into();
     report.graph.file = evil.into();
@@ -430,6 +432,19 @@ pub fn hostile() -> RunReport {
         invariant.name = evil.into();
         invariant.from = vec![format!("scope:{evil}")];
         invariant.assumptions = vec![evil.repeat(20)];
+        for witness in &mut invariant.witnesses {
+            witness.group = PytreePath::new([evil]);
+            witness.channel_reason = evil.into();
+            witness.rule = evil.into();
+            witness.cut[0].op = evil.into();
+            witness.cut[0].place = Some(format!("{evil}.py:3"));
+            witness.cut[0].r#type = evil.into();
+        }
+        if let Some(repair) = &mut invariant.repair {
+            repair.actions[0].advice = evil.into();
+            repair.actions[0].place = Some(evil.into());
+            repair.actions[0].function = Some(evil.into());
+        }
         for step in &mut invariant.witness {
             step.scope = Some(format!("jit(x)/{evil}/add"));
             step.place = Some(format!("{evil}.py:3"));
@@ -448,5 +463,9 @@ pub fn all() -> Vec<(&'static str, RunReport)> {
         ("open_questions", open_questions()),
         ("two_graphs", two_graphs()),
         ("hostile", hostile()),
+        ("amount_of_a_clip", amounts::clip()),
+        ("amount_beyond_bounds", amounts::beyond()),
+        ("amount_within_bounds", amounts::within()),
+        ("no_repair", amounts::hopeless()),
     ]
 }

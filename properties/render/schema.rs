@@ -161,6 +161,17 @@ pub fn certified() -> RunReport {
     let labels = Evidence::Labels(vec![GraphLabels { functions, world: false }]);
     report.invariants[0].certificate = Some(certificate(Verdict::Violated, Evidence::Paths(witnesses)));
     report.invariants[1].certificate = Some(certificate(Verdict::Holds, labels));
+    let refined = RefinedEvidence {
+        assume: vec![Assumption::Finite, Assumption::Binary(fakes::path("batch.mask"))],
+        cut: vec![CutElement {
+            graph: 1,
+            instance: vec![(3, None), (7, Some(2))],
+            value: 12,
+            boxes: vec![vec![vec![(0, 4), (6, 8)], vec![(0, 1)]]],
+        }],
+        bounds: Bounds { max_channel: Some(Channel::Selection), max_bits_per_step: Some(64) },
+    };
+    report.invariants[2].certificate = Some(certificate(Verdict::Holds, Evidence::Refined(refined)));
     report
 }
 

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::policy::{parse_assumption, parse_max_channel};
+use crate::verdict::{Assumption, Channel};
+
 /// Does your interpretability probe train the model it reads?
 ///
 /// openloop reads a whole training step as text, proves that nothing from the probe reward reaches the update of the
@@ -43,6 +46,10 @@ pub(super) enum Command {
     Completions(CompletionsArguments),
 }
 
+/// What a policy says itself.
+const NOT_BESIDE_A_POLICY: [&str; 8] =
+    ["source", "sink", "within", "assume", "max_channel", "max_bits", "data", "carried"];
+
 /// What a report looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -66,12 +73,6 @@ pub(super) enum WithinArgument {
     Step,
     /// Any number of steps, over carried values
     Run,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum AssumeArgument {
-    /// No infinity or NaN is an operand at masked products
-    Finite,
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +99,7 @@ Examples
   openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**'
   openloop check step.mlir --policy openloop.toml --format json -o report.json
   openloop check --policy system.toml                    the policy names the files, [[graph]]
+  openloop check step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**' --max-bits 32
   cat step.mlir | openloop check - --source scope:probe_reward --sink 'output:**.beliefs.**' --within step
 
 Exit codes: 0 all hold; 1 violated; 2 usage, configuration, input or I/O; 3 vacuous or undetermined.")]
@@ -106,7 +108,7 @@ pub(super) struct CheckArguments {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The policy; without it and without --source, openloop.toml in this folder
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "sink", "within", "assume", "carried"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_BESIDE_A_POLICY)]
     pub policy: Option<PathBuf>,
     /// Where information must not come from: a selector; may be repeated
     #[arg(long, value_name = "SELECTOR", requires = "sink")]
@@ -117,9 +119,19 @@ pub(super) struct CheckArguments {
     /// How far to look; without it both, each an entry of its own
     #[arg(long, value_enum, requires = "source")]
     pub within: Option<WithinArgument>,
-    /// What may be assumed
-    #[arg(long, value_enum, requires = "source")]
-    pub assume: Vec<AssumeArgument>,
+    /// What may be assumed: `finite` (no inf or NaN at masked products), or `binary:PATH` (the input is 0 or 1); may be
+    /// repeated
+    #[arg(long, value_name = "ASSUMPTION", value_parser = parse_assumption, requires = "source")]
+    pub assume: Vec<Assumption>,
+    /// Let through what is no worse than this: timing, scale or selection
+    #[arg(long, value_name = "CHANNEL", value_parser = parse_max_channel, requires = "source")]
+    pub max_channel: Option<Channel>,
+    /// Let through so many bits for each step
+    #[arg(long, value_name = "BITS", requires = "source")]
+    pub max_bits: Option<u64>,
+    /// Inputs that hold data, replay or plans, from which to pick is the channel `selection`: a selector; may be repeated
+    #[arg(long, value_name = "SELECTOR", requires = "source")]
+    pub data: Vec<String>,
     /// Say that an output of one step is an input of the next, where structure does not tell: result.0=params, or
     /// result.2=terminal for none; may be repeated
     #[arg(long, value_name = "OUTPUT=INPUT", requires = "source")]

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::arguments::{AssumeArgument, CheckArguments, Format, WithinArgument};
+use super::arguments::{CheckArguments, Format, WithinArgument};
 use super::{Failure, Outcome, files, output};
 use crate::graph::{PairingError, PytreePath, TrainingGraph};
 use crate::policy::{Date, FlowPolicy, PolicyError, Selector};
 use crate::render::{self, TerminalOptions, input_error};
 use crate::report::{NamedGraph, ReportError, run};
-use crate::verdict::{Assumption, Within};
+use crate::verdict::{Bounds, Within};
 
 /// The policy that is used where none is named.
 const DEFAULT_POLICY: &str = "openloop.toml";
@@ -67,8 +67,11 @@ fn load_policy(arguments: &CheckArguments) -> Result<Loaded, Failure> {
             WithinArgument::Step => Within::Step,
             WithinArgument::Run => Within::Run,
         });
-        let assume = arguments.assume.iter().map(|AssumeArgument::Finite| Assumption::Finite).collect();
+        let assume = arguments.assume.clone();
+        let bounds = Bounds { max_channel: arguments.max_channel, max_bits_per_step: arguments.max_bits };
+        let data = parse(&arguments.data)?;
         let policy = FlowPolicy::from_flags(parse(&arguments.source)?, parse(&arguments.sink)?, within, assume);
+        let policy = policy.and_then(|policy| policy.with_bounds(bounds)).and_then(|policy| policy.with_data(data));
         let mut policy = policy.map_err(|error| Failure::new(with_help(&error)))?;
         for text in &arguments.carried {
             let (output, input) = text.split_once('=').ok_or_else(|| {

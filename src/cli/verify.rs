@@ -3,8 +3,9 @@
 use super::arguments::VerifyArguments;
 use super::{Failure, Outcome, files, output};
 use crate::graph::{Digest, TrainingGraph};
+use crate::render::amount::bounds_as_written;
 use crate::render::text::safe;
-use crate::verdict::{Certificate, Evidence, Hop, InvariantReport, REPORT_VERSION, RunReport};
+use crate::verdict::{Assumption, Certificate, Evidence, Hop, InvariantReport, REPORT_VERSION, RunReport};
 use crate::verify::{BySelectors, verify as re_check};
 
 /// Exit codes: 0 every certificate is accepted; 2 it cannot be read; 3 something is refused or was never certified.
@@ -20,9 +21,10 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
     for certificate in &certificates {
         let names: Vec<&str> = certificate.names.iter().map(String::as_str).collect();
         let claim = format!(
-            "{} [{}]: {} to {}",
+            "{} [{}]{}: {} to {}",
             certificate.verdict.as_str(),
             certificate.within.as_str(),
+            within_bounds(certificate),
             safe(&certificate.from.join(", ")),
             safe(&certificate.to.join(", "))
         );
@@ -50,6 +52,28 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
     Ok(if refused > 0 || !uncertified.is_empty() || certificates.is_empty() { 3 } else { 0 })
 }
 
+/// The bounds that a certificate shows to be kept, where something gets through.
+fn within_bounds(certificate: &Certificate) -> String {
+    match &certificate.evidence {
+        Evidence::Refined(evidence) if !evidence.bounds.is_empty() => {
+            format!(" within its bounds ({})", bounds_as_written(&evidence.bounds).join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What a refined certificate assumes.
+fn assumed(certificate: &Certificate) -> Vec<String> {
+    let Evidence::Refined(evidence) = &certificate.evidence else { return Vec::new() };
+    let says = |assumption: &Assumption| match assumption {
+        Assumption::Finite => {
+            "finite: no infinity or NaN is an operand at a masked product, and +0 equals -0 there".to_owned()
+        }
+        Assumption::Binary(path) => format!("binary: every element of the input `{path}` is 0 or 1"),
+    };
+    evidence.assume.iter().map(says).collect()
+}
+
 /// What a certificate takes from the policy and nobody can prove from the text: it is shown, not judged.
 fn given(certificate: &Certificate) -> Vec<String> {
     let carried = certificate.carried.iter().map(|(output, input)| format!("`{output}` becomes `{input}`"));
@@ -64,7 +88,7 @@ fn given(certificate: &Certificate) -> Vec<String> {
         };
         format!("`{}{output}` becomes `{}{input}` {when}", name(*from), name(*to))
     });
-    carried.chain(terminal).chain(edges).collect()
+    carried.chain(terminal).chain(edges).chain(assumed(certificate)).collect()
 }
 
 /// Whether an entry of a report says what its certificate proves, of the graphs that the report names.
@@ -74,6 +98,8 @@ fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[
             let is_shown = paths.iter().any(|witness| witness.path == entry.witness);
             *paths == entry.witnesses && is_shown && entry.sinks_reached > 0
         }
+        // Something gets through, and no more than the policy allows.
+        Evidence::Refined(evidence) if !evidence.bounds.is_empty() => evidence.bounds == entry.bounds,
         Evidence::Labels(_) | Evidence::Refined(_) => {
             entry.witnesses.is_empty() && entry.witness.is_empty() && entry.sinks_reached == 0
         }
@@ -115,4 +141,64 @@ fn read_certificates(text: &str) -> Result<(Vec<Certificate>, Vec<String>), Stri
     }
     let certificate = serde_json::from_value(value).map_err(|error| format!("not a certificate: {error}"))?;
     Ok((vec![certificate], Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{Bounds, CERTIFICATE_VERSION, Channel, RefinedEvidence, Verdict, Within};
+
+    fn refined(bounds: Bounds) -> Certificate {
+        let assume = vec![Assumption::Finite, Assumption::Binary("batch.mask".into())];
+        Certificate {
+            version: CERTIFICATE_VERSION,
+            digests: Vec::new(),
+            names: Vec::new(),
+            within: Within::Run,
+            from: Vec::new(),
+            to: Vec::new(),
+            carried: vec![("result.0".into(), "params".into())],
+            terminal: Vec::new(),
+            edges: Vec::new(),
+            verdict: Verdict::Holds,
+            evidence: Evidence::Refined(RefinedEvidence { assume, cut: Vec::new(), bounds }),
+        }
+    }
+
+    #[test]
+    fn what_a_refined_certificate_rests_on_is_said() {
+        let given = given(&refined(Bounds::default()));
+        let starts =
+            ["`result.0` becomes", "finite: no infinity or NaN", "binary: every element of the input `batch.mask`"];
+        assert_eq!(given.len(), starts.len());
+        assert!(given.iter().zip(starts).all(|(fact, start)| fact.starts_with(start)), "{given:?}");
+    }
+
+    #[test]
+    fn bounds_that_are_proven_belong_to_the_claim() {
+        assert_eq!(within_bounds(&refined(Bounds::default())), "");
+        let bounds = Bounds { max_channel: Some(Channel::Scale), max_bits_per_step: Some(32) };
+        let says = " within its bounds (max_channel = \"scale\", max_bits_per_step = 32)";
+        assert_eq!(within_bounds(&refined(bounds)), says);
+    }
+
+    /// A proof of bounds proves no other bounds, and no denial.
+    #[test]
+    fn a_report_says_the_bounds_that_its_certificate_proves() {
+        let entry = |bounds: &str, reached: usize| -> InvariantReport {
+            let text = format!(
+                r#"{{"name": "", "within": "run", "from": [], "to": [], "verdict": "holds", "assumptions": [],
+                "sources": 1, "sinks_reached": {reached}, "sinks": 1, "witness": [], "witnesses": [], "environment": [],
+                "opaque": [], "confirmed": "untested", "bounds": {bounds}}}"#
+            );
+            serde_json::from_str(&text).expect("an entry")
+        };
+        let bounds = Bounds { max_channel: None, max_bits_per_step: Some(32) };
+        let says = |entry: &InvariantReport, bounds| says_the_same(entry, &refined(bounds), &[]);
+        assert!(says(&entry(r#"{"max_bits_per_step": 32}"#, 1), bounds));
+        assert!(!says(&entry(r#"{"max_bits_per_step": 1}"#, 1), bounds));
+        assert!(!says(&entry("{}", 0), bounds));
+        assert!(!says(&entry("{}", 1), Bounds::default()));
+        assert!(says(&entry("{}", 0), Bounds::default()));
+    }
 }

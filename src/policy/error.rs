@@ -30,6 +30,11 @@ impl PolicyError {
         PolicyError { message: message.into(), help: None, span: None, line: 0, column: 0 }
     }
 
+    /// The same error, with its place.
+    pub(super) fn at(self, origin: &Origin) -> Self {
+        PolicyError { span: Some(origin.span.clone()), line: origin.line, column: origin.column, ..self }
+    }
+
     pub(super) fn with_help(self, help: impl Into<String>) -> Self {
         PolicyError { help: Some(help.into()), ..self }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use crate::graph::{PairingOverride, PytreePath};
-use crate::verdict::{Assumption, Route, Within};
+use crate::verdict::{Assumption, Bounds, Route, Within};
 
 use super::date::Date;
 use super::error::{Origin, PolicyError};
@@ -17,10 +17,16 @@ use super::raw::{
 use super::selector::{Selector, Side};
 use super::waiver::{Waiver, WaiverOutcome, apply_waivers};
 
+mod bounds;
+mod flags;
+
+use bounds::NamedInput;
+pub use bounds::{parse_assumption, parse_max_channel};
+
 /// The version of the TOML layout.
 pub const POLICY_VERSION: i64 = 1;
 
-/// A flow that is denied. An invariant that looks both at one step and at a whole run is two of these, of one name.
+/// A flow that is denied, or bounded. An invariant that looks both at one step and at a whole run is two of these, of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invariant {
     /// Its name; unique in the policy but for the other [`Within`].
@@ -33,6 +39,8 @@ pub struct Invariant {
     pub within: Within,
     /// What it may take for granted.
     pub assume: Vec<Assumption>,
+    /// What it lets through; nothing if there is no bound.
+    pub bounds: Bounds,
     /// The routes that make it fail: `step` and `carried`, and `environment` if the policy asks.
     pub routes: Vec<Route>,
 }
@@ -103,6 +111,9 @@ pub struct FlowPolicy {
     links: Vec<Link>,
     carried: Vec<Carried>,
     waivers: Vec<Waiver>,
+    data: Vec<Selector>,
+    /// Inputs that assumptions and `data` name.
+    inputs: Vec<NamedInput>,
 }
 
 impl FlowPolicy {
@@ -111,46 +122,6 @@ impl FlowPolicy {
         check_version(text)?;
         let raw: RawPolicy = toml::from_str(text).map_err(|error| syntax_error(text, &error))?;
         Reader { text, groups: BTreeMap::new(), graphs: Vec::new() }.read(raw)
-    }
-
-    /// The policy of command-line flags. Without `within`, both one step and a whole run are looked at.
-    pub fn from_flags(
-        sources: Vec<Selector>,
-        sinks: Vec<Selector>,
-        within: Option<Within>,
-        assume: Vec<Assumption>,
-    ) -> Result<FlowPolicy, PolicyError> {
-        for (what, selectors, sides) in [("a source", &sources, SOURCES), ("a sink", &sinks, SINKS)] {
-            if selectors.is_empty() {
-                return Err(PolicyError::nowhere(format!("found no selector for {what}")));
-            }
-            for selector in selectors {
-                check_side(selector, what, sides).map_err(|message| PolicyError::nowhere(&*message))?;
-                if let Some(graph) = selector.graph() {
-                    let message = format!("`{selector}` names the graph `{graph}`");
-                    let help = "systems of several graphs need a policy file with a [[graph]] for each";
-                    return Err(PolicyError::nowhere(message).with_help(help));
-                }
-            }
-        }
-        let list = |selectors: &[Selector]| selectors.iter().map(Selector::as_str).collect::<Vec<_>>().join(", ");
-        let name = format!("{} must not reach {}", list(&sources), list(&sinks));
-        let entry = |within| Invariant {
-            name: name.clone(),
-            from: sources.clone(),
-            to: sinks.clone(),
-            within,
-            assume: assume.clone(),
-            routes: DENIED.to_vec(),
-        };
-        let invariants = within.map_or_else(|| vec![Within::Step, Within::Run], |within| vec![within]);
-        Ok(FlowPolicy { invariants: invariants.into_iter().map(entry).collect(), ..FlowPolicy::default() })
-    }
-
-    /// The same policy, told that an output of one step is an input of the next; [`None`]: that it is not carried.
-    pub fn carry(mut self, output: PytreePath, input: Option<PytreePath>) -> Self {
-        self.carried.push(Carried { graph: None, output, input });
-        self
     }
 
     /// What is denied, in the order of the file; `step` before `run` where one entry asks for both.
@@ -267,11 +238,13 @@ impl Reader<'_> {
             self.groups.insert(name.get_ref().clone(), selectors);
         }
         let mut policy = FlowPolicy::default();
+        self.data(raw.data.as_ref(), &mut policy)?;
         for invariant in &raw.invariant {
             let name = self.unique_name(invariant, &invariant.get_ref().name, "invariant", |name| {
                 policy.invariants.iter().any(|other| other.name == name)
             })?;
-            policy.invariants.extend(self.invariant(invariant, name)?);
+            let entries = self.invariant(invariant, name, &mut policy)?;
+            policy.invariants.extend(entries);
         }
         for require in &raw.require {
             let name = self.unique_name(require, &require.get_ref().name, "require", |name| {
@@ -346,7 +319,7 @@ impl Reader<'_> {
     fn selectors<T>(
         &self,
         table: &Spanned<T>,
-        items: &Option<Strings>,
+        items: Option<&Strings>,
         key: &str,
         what: &str,
         sides: &[Side],
@@ -415,10 +388,10 @@ impl Reader<'_> {
         }
     }
 
-    fn invariant(&self, raw: &Spanned<RawInvariant>, name: String) -> Read<Vec<Invariant>> {
-        let RawInvariant { from, to, within, assume, routes, name: _ } = raw.get_ref();
-        let from = self.selectors(raw, from, "from", "invariant", SOURCES)?;
-        let to = self.selectors(raw, to, "to", "invariant", SINKS)?;
+    fn invariant(&self, raw: &Spanned<RawInvariant>, name: String, policy: &mut FlowPolicy) -> Read<Vec<Invariant>> {
+        let RawInvariant { from, to, within, assume, routes, .. } = raw.get_ref();
+        let from = self.selectors(raw, from.as_ref(), "from", "invariant", SOURCES)?;
+        let to = self.selectors(raw, to.as_ref(), "to", "invariant", SINKS)?;
         let mut withins = match within {
             None => vec![Within::Step, Within::Run],
             Some(within) if within.items.is_empty() => {
@@ -429,13 +402,11 @@ impl Reader<'_> {
         withins.sort_unstable();
         withins.dedup();
         let mut assumptions = Vec::new();
-        for item in assume.iter().flat_map(|assume| &assume.items) {
-            if item.get_ref() != "finite" {
-                let message = format!("found the assumption `{}`, expected `finite`", item.get_ref());
-                return Err(self.error(item, message));
-            }
-            assumptions = vec![Assumption::Finite];
+        for (assumption, origin) in self.assumptions(assume.as_ref())? {
+            policy.name_assumed(&assumption, Some(origin));
+            assumptions.push(assumption);
         }
+        let bounds = self.bounds(raw.get_ref())?;
         let environment = self.fails_on_environment(routes.as_ref(), &withins)?;
         let entry = |within| {
             let mut routes = DENIED.to_vec();
@@ -443,7 +414,7 @@ impl Reader<'_> {
                 routes.push(Route::Environment);
             }
             let (name, from, to, assume) = (name.clone(), from.clone(), to.clone(), assumptions.clone());
-            Invariant { name, from, to, within, assume, routes }
+            Invariant { name, from, to, within, assume, bounds, routes }
         };
         Ok(withins.into_iter().map(entry).collect())
     }
@@ -471,8 +442,8 @@ impl Reader<'_> {
 
     fn requirement(&self, raw: &Spanned<RawRequirement>, name: String) -> Read<Requirement> {
         let RawRequirement { from, to, within, name: _ } = raw.get_ref();
-        let from = self.selectors(raw, from, "from", "require", SOURCES)?;
-        let to = self.selectors(raw, to, "to", "require", SINKS)?;
+        let from = self.selectors(raw, from.as_ref(), "from", "require", SOURCES)?;
+        let to = self.selectors(raw, to.as_ref(), "to", "require", SINKS)?;
         let within = within.as_ref().map_or(Ok(Within::Run), |within| self.within(within))?;
         Ok(Requirement { name, from, to, within })
     }
@@ -482,8 +453,8 @@ impl Reader<'_> {
         Ok(EnvironmentEdge {
             name: name.clone(),
             note: note.clone(),
-            output: self.selectors(raw, output, "output", "environment", &[Side::Output])?,
-            input: self.selectors(raw, input, "input", "environment", &[Side::Input])?,
+            output: self.selectors(raw, output.as_ref(), "output", "environment", &[Side::Output])?,
+            input: self.selectors(raw, input.as_ref(), "input", "environment", &[Side::Input])?,
             origin: self.origin(raw),
         })
     }

@@ -11,6 +11,8 @@ use crate::index::Id;
 
 use super::selector::Selector;
 
+mod inputs;
+
 /// Words that name what predicts.
 const BELIEF_WORDS: &[&str] = &[
     "belief",
@@ -55,11 +57,12 @@ pub fn first_policy(graph: &TrainingGraph, file_name: &str, carried: Result<&Car
     let scopes = Scopes::guess(graph);
     let mut text = String::new();
     header(&mut text, file_name);
+    data(&mut text, graph, carried.ok());
     let beliefs = selectors_that_match(graph, &boxes.beliefs);
     let desires = selectors_that_match(graph, &boxes.desires);
     groups(&mut text, &boxes, &beliefs, &desires, &scopes, graph);
     let complete = !beliefs.is_empty() && !scopes.probes.is_empty();
-    invariants(&mut text, complete, &desires, graph);
+    invariants(&mut text, complete, &desires, &scopes, graph);
     carried_values(&mut text, graph, carried);
     text
 }
@@ -248,6 +251,8 @@ fn rest(leaves: &[Leaf<'_>]) -> Vec<PytreeGlob> {
 #[derive(Default)]
 struct Scopes {
     probes: Vec<(String, usize)>,
+    /// The loss that trains a probe, which is no reward.
+    losses: Vec<(String, usize)>,
     /// May be a score of something else.
     scores: Vec<(String, usize)>,
     others: Vec<(String, usize)>,
@@ -283,6 +288,11 @@ impl Scopes {
                 &mut scopes.others
             };
             list.push((selector, count));
+        }
+        // `probe_loss` beside `probe_reward` is what trains the probe; alone it may be what the probe trains.
+        let is_loss = |(selector, _): &(String, usize)| has_word(selector, &["loss", "losses"]);
+        if scopes.probes.iter().any(|probe| !is_loss(probe)) {
+            (scopes.losses, scopes.probes) = scopes.probes.into_iter().partition(is_loss);
         }
         if scopes.probes.is_empty() {
             scopes.probes = std::mem::take(&mut scopes.scores);
@@ -341,6 +351,25 @@ fn header(text: &mut String, file_name: &str) {
     line!(text, "version = 1");
 }
 
+/// What the step is given to learn from. It stands above every table: below `[groups]` it would be a group.
+fn data(text: &mut String, graph: &TrainingGraph, carried: Option<&CarriedPairs>) {
+    let found = inputs::data(graph, carried);
+    line!(
+        text,
+        "\n# Inputs that hold data, replay or plans. A reward that only picks from them leaks by the channel `selection`."
+    );
+    if found.is_empty() {
+        line!(text, "# data = [\"input:batch.**\"] # fill in");
+        return;
+    }
+    line!(text, "# guess: check");
+    line!(text, "data = [");
+    for (selector, leaves) in found {
+        line!(text, "  {}, # {}", quoted(&selector), plural(leaves, "leaf"));
+    }
+    line!(text, "]");
+}
+
 fn plural(count: usize, noun: &str) -> String {
     match (count, noun.strip_suffix('f')) {
         (1, _) => format!("1 {noun}"),
@@ -396,11 +425,11 @@ fn groups(
         }
     }
     let mark = if scopes.probes.is_empty() { "#" } else { "" };
-    for (selector, count) in scopes.scores.iter().chain(&scopes.others) {
+    for (selector, count) in scopes.losses.iter().chain(&scopes.scores).chain(&scopes.others) {
         let commented = if mark.is_empty() { "  # " } else { "#   " };
         line!(text, "{commented}{}, # {}", quoted(selector), plural(*count, "operation"));
     }
-    for root in probe_inputs(graph) {
+    for root in inputs::probe(graph) {
         let commented = if mark.is_empty() { "  # " } else { "#   " };
         line!(text, "{commented}{}, # its own parameters", quoted(&root));
     }
@@ -419,18 +448,7 @@ fn path_group(text: &mut String, name: &str, globs: &[&PytreeGlob]) {
     line!(text, "]");
 }
 
-/// Subtrees of inputs that are named like a probe.
-fn probe_inputs(graph: &TrainingGraph) -> Vec<String> {
-    let mut roots = BTreeSet::new();
-    for (path, _) in graph.inputs() {
-        let at = path.segments().iter().take(DEEPEST_GROUP).position(|segment| has_word(segment, PROBE_WORDS));
-        roots.extend(at.map(|at| path.prefix(at + 1)));
-    }
-    let selectors = roots.into_iter().map(|root| format!("input:{root}.**"));
-    selectors.filter(|selector| matches_something(graph, selector)).collect()
-}
-
-fn invariants(text: &mut String, complete: bool, desires: &[&PytreeGlob], graph: &TrainingGraph) {
+fn invariants(text: &mut String, complete: bool, desires: &[&PytreeGlob], scopes: &Scopes, graph: &TrainingGraph) {
     let mark = if complete { "" } else { "# " };
     line!(text, "\n# The loop does not close, neither in one step nor through what is carried from step to step.");
     line!(text, "{mark}[[invariant]]");
@@ -440,6 +458,16 @@ fn invariants(text: &mut String, complete: bool, desires: &[&PytreeGlob], graph:
     line!(text, "{mark}within = [\"step\", \"run\"]");
     line!(text, "{mark}# assume = [\"finite\"] # no inf or NaN in masked products, if the check asks for it");
     line!(text, "{mark}# routes = [\"environment\"] # fail on declared environment edges too");
+    line!(
+        text,
+        "{mark}# A bound instead of a denial. The channels, least first: timing (a skipped update), scale (a shared clip),"
+    );
+    line!(
+        text,
+        "{mark}# selection (which data is used). A finite check passes 1 bit in each step, a norm in float32 32 bits."
+    );
+    line!(text, "{mark}# max_channel = \"scale\"");
+    line!(text, "{mark}# max_bits_per_step = 32");
     let mark = if complete && !desires.is_empty() { "" } else { "# " };
     line!(text, "\n# Positive control: without it, a score that goes nowhere would pass.");
     line!(text, "{mark}[[require]]");
@@ -447,20 +475,7 @@ fn invariants(text: &mut String, complete: bool, desires: &[&PytreeGlob], graph:
     line!(text, "{mark}from = [\"probe\"]");
     line!(text, "{mark}to = [\"desires\"]");
     line!(text, "{mark}within = \"run\"");
-    let inputs = probe_inputs(graph);
-    let from = match inputs.is_empty() {
-        true => "\"input:probe.**\"".to_string(),
-        false => inputs.iter().map(|input| quoted(input)).collect::<Vec<_>>().join(", "),
-    };
-    line!(
-        text,
-        "\n# If this step trains the probe too, the probe's own loss must not shape what it reads. Name its parameters,"
-    );
-    line!(text, "# its labels and the scope of its loss:");
-    line!(text, "# [[invariant]]");
-    line!(text, "# name = \"training the probe does not shape the beliefs\"");
-    line!(text, "# from = [{from}]");
-    line!(text, "# to = [\"beliefs\"]");
+    co_training(text, scopes, graph);
     line!(
         text,
         "\n# The world outside closes loops as well: plans make data. Such routes are listed; see `routes` above."
@@ -469,6 +484,41 @@ fn invariants(text: &mut String, complete: bool, desires: &[&PytreeGlob], graph:
     line!(text, "# output = \"desires\"");
     line!(text, "# input = \"input:batch.**\"");
     line!(text, "# note = \"the actor collects the next batch\"");
+}
+
+/// The probe's own loss is another source than its reward: both answers are right, and they differ.
+fn co_training(text: &mut String, scopes: &Scopes, graph: &TrainingGraph) {
+    let labels = inputs::labels(graph);
+    let mut from = [labels.clone(), inputs::probe(graph)].concat();
+    from.extend(scopes.losses.iter().map(|(selector, _)| selector.clone()));
+    if from.is_empty() {
+        from.push("input:probe.**".into());
+    }
+    let from: Vec<String> = from.iter().map(|selector| quoted(selector)).collect();
+    if labels.is_empty() {
+        line!(
+            text,
+            "\n# If this step trains the probe too, the probe's own loss must not shape what it reads. Name its parameters,"
+        );
+        line!(text, "# its labels and the scope of its loss:");
+    } else {
+        line!(
+            text,
+            "\n# An input looks like labels. If this step trains the probe on them, the probe's own loss must not shape what"
+        );
+        line!(
+            text,
+            "# it reads. That is another source than the reward. Name its labels, its parameters and the scope of its loss;"
+        );
+        line!(
+            text,
+            "# labels that the beliefs are meant to learn from do not belong here. See `openloop explain OL126`."
+        );
+    }
+    line!(text, "# [[invariant]]");
+    line!(text, "# name = \"training the probe does not shape the beliefs\"");
+    line!(text, "# from = [{}]", from.join(", "));
+    line!(text, "# to = [\"beliefs\"]");
 }
 
 fn carried_values(text: &mut String, graph: &TrainingGraph, carried: Result<&CarriedPairs, &PairingError>) {

@@ -20,7 +20,10 @@ mod waiver;
 
 pub use date::{Date, NoSuchDate};
 pub use error::PolicyError;
-pub use file::{EnvironmentEdge, FlowPolicy, GraphFile, Invariant, Link, POLICY_VERSION, Requirement};
+pub use file::{
+    EnvironmentEdge, FlowPolicy, GraphFile, Invariant, Link, POLICY_VERSION, Requirement, parse_assumption,
+    parse_max_channel,
+};
 pub use init::first_policy;
 pub use nearest::{Nearest, nearest};
 pub use selector::{Matched, Selector, SelectorError, Side, sink_group};

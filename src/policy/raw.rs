@@ -19,6 +19,7 @@ pub(super) struct RawVersion {
 pub(super) struct RawPolicy {
     #[serde(rename = "version")]
     _version: de::IgnoredAny,
+    pub(super) data: Option<Strings>,
     #[serde(default)]
     pub(super) groups: BTreeMap<Spanned<String>, Strings>,
     #[serde(default)]
@@ -45,6 +46,8 @@ pub(super) struct RawInvariant {
     pub(super) to: Option<Strings>,
     pub(super) within: Option<Strings>,
     pub(super) assume: Option<Strings>,
+    pub(super) max_channel: Option<Spanned<toml::Value>>,
+    pub(super) max_bits_per_step: Option<Spanned<toml::Value>>,
     pub(super) routes: Option<Strings>,
 }
 

@@ -47,7 +47,10 @@ impl FlowPolicy {
     /// An environment edge joins every output that it selects with every input that it selects. A link joins leaves
     /// of equal type and equal path below its two fixed prefixes, and every input that it selects must find its output;
     /// outputs may be left over, since JAX drops inputs that a step does not use.
+    ///
+    /// What else the policy says of inputs (`data`, `assume`) is looked up too: a name that is not there is an error.
     pub fn system_edges(&self, graphs: &[(&str, &TrainingGraph)]) -> Result<Vec<SystemEdge>, PolicyError> {
+        self.inputs_are_there(graphs)?;
         let mut edges = Vec::new();
         for link in self.links() {
             link_edges(link, graphs, &mut edges)?;

@@ -147,7 +147,7 @@ fn scope_and_phase(step: &WitnessStep) -> (String, Option<Phase>) {
 }
 
 /// `case_c.<locals>.step.<locals>.loss_fn` as `loss_fn()`.
-fn short_function(name: &str) -> String {
+pub(super) fn short_function(name: &str) -> String {
     let last = name.rsplit("<locals>.").next().unwrap_or(name);
     match last {
         "" | "<module>" => "top level".to_owned(),

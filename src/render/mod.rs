@@ -6,6 +6,7 @@
 //! recurses on the depth of an input.
 
 mod advice;
+pub mod amount;
 pub mod code;
 mod fold;
 pub mod input_error;
@@ -13,6 +14,7 @@ pub mod inspect;
 mod inspect_tree;
 pub mod json;
 mod page;
+mod repair;
 mod sections;
 pub mod terminal;
 pub mod text;

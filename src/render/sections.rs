@@ -192,12 +192,12 @@ fn exit_meaning(report: &RunReport) -> &'static str {
 }
 
 /// The codes that the report shows, in the order in which they are first shown.
-fn codes(report: &RunReport) -> Vec<&'static str> {
-    let mut codes: Vec<&'static str> = Vec::new();
+fn codes(report: &RunReport) -> Vec<&str> {
+    let mut codes: Vec<&str> = Vec::new();
     let shown = report
         .invariants
         .iter()
-        .filter_map(code::of_invariant)
+        .flat_map(code::of_answer)
         .chain(report.requires.iter().filter_map(code::of_require))
         .chain(report.waivers.iter().map(|_| code::WAIVER));
     for code in shown {

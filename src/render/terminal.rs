@@ -5,12 +5,12 @@
 
 use anstyle::Style;
 
-use crate::verdict::{Confirmed, Hop, InvariantReport, RunReport, Verdict, Within, Witness};
+use crate::verdict::{Channel, Confirmed, Hop, InvariantReport, RunReport, Verdict, Within, Witness};
 
 use super::fold;
 use super::page::{Line, Page, style};
 use super::witness::{PathView, route_words};
-use super::{advice, code, sections, text};
+use super::{amount, code, repair, sections, text};
 
 /// How a report is shown.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +91,10 @@ fn same_answer(one: &InvariantReport, other: &InvariantReport) -> bool {
         && one.witness == other.witness
         && one.opaque == other.opaque
         && one.reasons == other.reasons
+        && one.bounds == other.bounds
+        && (one.channel, one.bits_per_step) == (other.channel, other.bits_per_step)
+        && (one.refined, one.only_if_not_finite) == (other.refined, other.only_if_not_finite)
+        && one.repair == other.repair
         && witnesses_agree(one, other)
 }
 
@@ -104,15 +108,19 @@ fn same_path(one: &InvariantReport, other: &InvariantReport) -> bool {
 }
 
 fn witnesses_agree(one: &InvariantReport, other: &InvariantReport) -> bool {
-    let counts = |invariant: &InvariantReport| -> Vec<_> {
-        invariant
-            .witnesses
-            .iter()
-            .map(|witness| (witness.group.clone(), witness.sinks_reached, witness.sinks))
-            .collect()
+    let agree = |(one, other): (&Witness, &Witness)| {
+        one.group == other.group
+            && (one.sinks_reached, one.sinks) == (other.sinks_reached, other.sinks)
+            && amount::columns(one) == amount::columns(other)
+            && one.channel_reason == other.channel_reason
+            && one.cut == other.cut
     };
-    counts(one) == counts(other)
+    one.witnesses.len() == other.witnesses.len() && one.witnesses.iter().zip(&other.witnesses).all(agree)
 }
+
+/// What a reader of a coarse answer should know.
+const COARSE: &str = "Parts of tensors were not told apart here: a step that routes by a mask, or ravels both groups into \
+                      one vector, can be a false alarm.";
 
 /// How far, in words.
 fn reach(within: &[Within], holds: bool) -> String {
@@ -138,10 +146,12 @@ pub(super) fn verdict_style(verdict: Verdict) -> Style {
     }
 }
 
-/// `violated[OL100]: `.
+/// `violated[OL100]: `, `violated[OL110] shared-clip: `.
 pub(super) fn verdict_word(verdict: Verdict, code: Option<&str>) -> Line {
+    let name = code.and_then(code::mechanism).map(|name| format!(" {name}")).unwrap_or_default();
     let code = code.map(|code| format!("[{code}]")).unwrap_or_default();
-    Line::new().add(verdict_style(verdict), &format!("{}{code}", verdict.as_str())).add(style::BOLD, ": ")
+    let word = Line::new().add(verdict_style(verdict), &format!("{}{code}", verdict.as_str()));
+    word.add(style::BOLD, &format!("{name}: "))
 }
 
 fn headline(page: &mut Page, twins: &[&InvariantReport]) {
@@ -150,6 +160,11 @@ fn headline(page: &mut Page, twins: &[&InvariantReport]) {
     let (from, to) = (fold::selector_names(&invariant.from), fold::selector_names(&invariant.to));
     let waived = invariant.waived.is_some();
     let (lead, sentence) = match invariant.verdict {
+        Verdict::Holds if amount::is_within_bounds(invariant) => {
+            let lead = Line::new().add(style::GOOD, Verdict::Holds.as_str()).add(style::BOLD, " within its bounds: ");
+            let passes = amount::in_short(invariant.channel, invariant.bits_per_step);
+            (lead, format!("{passes}, from {from} to {to} {}", reach(&within, true)))
+        }
         Verdict::Holds => {
             (verdict_word(Verdict::Holds, None), format!("nothing from {from} reaches {to} {}", reach(&within, true)))
         }
@@ -161,7 +176,8 @@ fn headline(page: &mut Page, twins: &[&InvariantReport]) {
                 [Within::Run] if !crosses => "over a run, already within one step".to_owned(),
                 within => reach(within, false),
             };
-            (lead, format!("information from {from} reaches {to} {reach}"))
+            let beyond = if invariant.bounds.is_empty() { "" } else { ", beyond its bounds" };
+            (lead, format!("information from {from} reaches {to} {reach}{beyond}"))
         }
         Verdict::Vacuous => (
             verdict_word(Verdict::Vacuous, code::of_invariant(invariant)),
@@ -205,14 +221,18 @@ fn one(page: &mut Page, twins: &[&InvariantReport], shown: Option<&InvariantRepo
     match invariant.verdict {
         Verdict::Violated => violated(page, twins, shown, view),
         Verdict::Holds => {
-            let counts = format!(
-                "none of {} is reached from {}",
-                text::count(invariant.sinks, "sink", "sinks"),
-                text::count(invariant.sources, "source operation or input", "source operations and inputs")
-            );
+            let reached = match invariant.sinks_reached {
+                0 => format!("none of {} is reached", text::count(invariant.sinks, "sink", "sinks")),
+                _ => reached(invariant),
+            };
+            let sources = text::count(invariant.sources, "source operation or input", "source operations and inputs");
+            let counts = format!("{reached} from {sources}");
             page.wrapped(Line::new().add(style::DIM, "  checked    "), style::DIM, &counts);
+            amount::facts(page, invariant);
+            amount::narrowest(page, invariant, view);
         }
         Verdict::Vacuous | Verdict::Undetermined => {
+            amount::facts(page, invariant);
             if !invariant.reasons.is_empty() {
                 page.blank();
             }
@@ -234,26 +254,30 @@ fn one(page: &mut Page, twins: &[&InvariantReport], shown: Option<&InvariantRepo
         };
         list(page, title, style::BOLD, more.into_iter());
     }
-    list(page, "  mind", style::OPEN, union(twins, |twin| &twin.warnings).into_iter());
-    if shown.is_none() && (invariant.waived.is_none() || view.verbose) {
-        list(page, "  what to do", style::BOLD, advice::advice(invariant).iter());
+    let coarse = COARSE.to_owned();
+    let is_measured = invariant.channel != Channel::None && invariant.waived.is_none();
+    let is_coarse = invariant.verdict == Verdict::Violated && is_measured && !invariant.refined;
+    let mut mind = union(twins, |twin| &twin.warnings);
+    mind.extend(is_coarse.then_some(&coarse));
+    list(page, "  mind", style::OPEN, mind.into_iter());
+    // The path was shown before, and what to do about it with it, unless this looks further and needs more.
+    let was_said = shown.is_some_and(|shown| invariant.repair.is_none() || invariant.repair == shown.repair);
+    if !was_said && (invariant.waived.is_none() || view.verbose) {
+        repair::what_to_do(page, invariant, view);
     }
 }
 
 fn violated(page: &mut Page, twins: &[&InvariantReport], shown: Option<&InvariantReport>, view: &PathView<'_>) {
     let invariant = twins[0];
-    let mut facts = vec![format!(
-        "{} of {} reached from {}",
-        text::thousands(invariant.sinks_reached as u128),
-        text::count(invariant.sinks, "sink", "sinks"),
-        text::count(invariant.sources, "source operation or input", "source operations and inputs")
-    )];
+    let sources = text::count(invariant.sources, "source operation or input", "source operations and inputs");
+    let mut facts = vec![format!("{} from {sources}", reached(invariant))];
     match invariant.confirmed {
         Confirmed::Yes => facts.push("confirmed by paired runs".to_owned()),
         Confirmed::No => facts.push("paired runs did not show it".to_owned()),
         Confirmed::Untested => {}
     }
     page.wrapped(Line::new().add(style::DIM, "  evidence   "), style::DIM, &facts.join("; "));
+    amount::facts(page, invariant);
     for twin in &twins[1..] {
         let lead = Line::new().plain("  ").add(style::BAD, twin.within.as_str()).plain(": ").pad_to(13);
         page.wrapped(lead, style::PLAIN, "violated by the same path");
@@ -280,6 +304,15 @@ fn violated(page: &mut Page, twins: &[&InvariantReport], shown: Option<&Invarian
         page.line(Line::new().plain("  ").add(style::BOLD, "sinks that are reached"));
         view.groups(page, &invariant.witnesses, invariant.witness.last());
     }
+    if shown.is_none_or(|shown| !witnesses_agree(invariant, shown)) {
+        amount::narrowest(page, invariant, view);
+    }
+}
+
+/// `24 of 72 sinks reached`.
+fn reached(invariant: &InvariantReport) -> String {
+    let reached = text::thousands(invariant.sinks_reached as u128);
+    format!("{reached} of {} reached", text::count(invariant.sinks, "sink", "sinks"))
 }
 
 /// What several entries say, each thing once.
@@ -296,7 +329,7 @@ fn union<'a, T: PartialEq>(
     all
 }
 
-fn list<'a>(page: &mut Page, title: &str, style: Style, items: impl ExactSizeIterator<Item = &'a String>) {
+pub(super) fn list<'a>(page: &mut Page, title: &str, style: Style, items: impl ExactSizeIterator<Item = &'a String>) {
     if items.len() == 0 {
         return;
     }
@@ -343,10 +376,11 @@ fn environment(page: &mut Page, witnesses: &[&Witness]) {
     for witness in witnesses {
         let edge = witness.path.iter().find(|step| step.hop == Hop::Environment);
         let through = edge.map(|step| format!(", back in as `{}`", step.op)).unwrap_or_default();
+        let passes = amount::in_short(witness.channel, witness.bits_per_step);
         page.item(
             4,
             &format!(
-                "{}: {} of {} reached through {}{through}",
+                "{}: {} of {} reached through {}{through} ({passes})",
                 witness.group,
                 witness.sinks_reached,
                 text::count(witness.sinks, "sink", "sinks"),

@@ -2,6 +2,7 @@
 
 use crate::verdict::{Hop, Witness, WitnessStep};
 
+use super::amount;
 use super::fold::{self, Row, is_operation, short_operation};
 use super::page::{Line, Page, style};
 use super::terminal::SourceLines;
@@ -92,11 +93,20 @@ impl PathView<'_> {
     }
 
     fn source_line(&self, page: &mut Page, place: &str, gutter: &str) {
+        let lead = Line::new().plain("  ").add(style::GUTTER, gutter).plain("    ");
+        self.source_after(page, place, lead);
+    }
+
+    /// Writes the user's line at a place, this far in.
+    pub(super) fn source_below(&self, page: &mut Page, place: &str, indent: usize) {
+        self.source_after(page, place, Line::new().pad_to(indent));
+    }
+
+    fn source_after(&self, page: &mut Page, place: &str, lead: Line) {
         let Some((file, line)) = place.rsplit_once(':') else { return };
         let Ok(line) = line.parse() else { return };
         if let Some(source) = self.sources.line(file, line).filter(|source| !source.trim().is_empty()) {
             let source = text::safe(source.trim()).into_owned();
-            let lead = Line::new().plain("  ").add(style::GUTTER, gutter).plain("    ");
             let room = page.width().saturating_sub(lead.width());
             page.line(lead.add(style::DIM, &text::elide_end(&source, room)));
         }
@@ -148,28 +158,48 @@ impl PathView<'_> {
         }
     }
 
-    /// One line for each group of sinks; the first is the one whose path is shown.
+    /// One line for each group of sinks; the first is the one whose path is shown. How much gets into each is said only
+    /// where groups differ.
     pub(super) fn groups(&self, page: &mut Page, witnesses: &[Witness], sink: Option<&WitnessStep>) {
         const MANY_GROUPS: usize = 8;
         let many = if self.verbose { usize::MAX } else { MANY_GROUPS };
-        let names: Vec<String> = witnesses.iter().map(|witness| witness.group.to_string()).collect();
-        let width = names.iter().take(many).map(|name| text::width(&text::safe(name))).max().unwrap_or(0);
-        let width = width.min(page.width() / 2);
-        for (witness, name) in witnesses.iter().zip(&names).take(many) {
-            let mut line = Line::new().plain("     ").cell(style::PLAIN, name, width);
-            line = line.plain(&format!("{} of {} reached", witness.sinks_reached, witness.sinks));
-            let here = sink.is_some_and(|sink| sink.op == witness.sink.to_string());
-            let how = match (here, witness.route.as_str()) {
-                (true, _) => "  by the path above".to_owned(),
-                (false, "step") => {
-                    format!("  in {} operations", witness.path.iter().filter(|s| is_operation(s)).count())
-                }
-                (false, route) => format!("  through {}", route_words(route)),
+        let is_here = |witness: &Witness| sink.is_some_and(|sink| sink.op == witness.sink.to_string());
+        let reason = witnesses.iter().find(|witness| is_here(witness)).map(|witness| &witness.channel_reason);
+        let amounts: Vec<[String; 3]> = witnesses.iter().map(amount::columns).collect();
+        let differ = amounts.windows(2).any(|pair| pair[0] != pair[1]);
+        let rows: Vec<Vec<String>> = witnesses
+            .iter()
+            .zip(amounts)
+            .take(many)
+            .map(|(witness, amount)| {
+                let counts = format!("{} of {} reached", witness.sinks_reached, witness.sinks);
+                let start = [witness.group.to_string(), counts].into_iter();
+                start.chain(amount.into_iter().filter(|_| differ)).collect()
+            })
+            .collect();
+        let columns = rows.first().map_or(0, Vec::len);
+        let width = |column: usize| rows.iter().map(|row| text::width(&text::safe(&row[column]))).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).min(page.width() / 2)).collect();
+        for (witness, row) in witnesses.iter().zip(&rows) {
+            let mut line = Line::new().plain("     ");
+            for (cell, width) in row.iter().zip(&widths) {
+                line = line.cell(style::PLAIN, cell, *width);
+            }
+            let operations =
+                || text::count(witness.path.iter().filter(|s| is_operation(s)).count(), "operation", "operations");
+            let how = match (is_here(witness), witness.route.as_str(), differ) {
+                (true, _, _) => "by the path above".to_owned(),
+                (false, "step", _) => format!("in {}", operations()),
+                (false, route, true) => route.to_owned(),
+                (false, route, false) => format!("through {}", route_words(route)),
             };
             page.line(line.add(style::DIM, &how));
+            if differ && !witness.channel_reason.is_empty() && reason != Some(&witness.channel_reason) {
+                page.wrapped(Line::new().pad_to(7), style::DIM, &witness.channel_reason);
+            }
         }
-        if names.len() > many {
-            page.line(Line::new().add(style::DIM, &format!("     and {} more groups", names.len() - many)));
+        if witnesses.len() > many {
+            page.line(Line::new().add(style::DIM, &format!("     and {} more groups", witnesses.len() - many)));
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::graph::{GraphBuilder, TrainingGraph};
-use crate::verdict::Hop;
+use crate::verdict::{Channel, Hop};
 
 const WHOLE: &str = include_str!("../../../fixtures/policies/whole.toml");
 const SYSTEM: &str = include_str!("../../../fixtures/policies/system.toml");
@@ -36,7 +36,11 @@ fn a_whole_policy_is_read() {
     assert_eq!((&*run.name, run.within), ("beliefs never see the probe reward", Within::Run));
     assert_eq!(step.routes, [Route::Step, Route::Carried]);
     assert_eq!(run.routes, [Route::Step, Route::Carried, Route::Environment]);
-    assert_eq!(step.assume, [Assumption::Finite]);
+    assert_eq!(step.assume, [Assumption::Finite, Assumption::Binary("batch.mask".into())]);
+    assert!(step.bounds.is_empty() && run.bounds.is_empty());
+    assert_eq!(second.bounds, Bounds { max_channel: Some(Channel::Scale), max_bits_per_step: Some(32) });
+    let data: Vec<&str> = policy.data().iter().map(Selector::as_str).collect();
+    assert_eq!(data, ["input:replay.**", "input:batch.**"]);
     let sources: Vec<&str> = step.from.iter().map(Selector::as_str).collect();
     assert_eq!(sources, ["scope:probe_reward", "input:probe.**"]);
     assert_eq!(second.within, Within::Run);
@@ -121,6 +125,15 @@ fn faults_of_invariants_are_refused_with_their_line() {
         (whole("within = ⟨\"forever\"\n"), "found within `forever`", ""),
         (whole("within = ⟨[]\n"), "`within` is empty", ""),
         (whole("assume = [\"finite\", ⟨\"goodwill\"]\n"), "found the assumption `goodwill`", ""),
+        (whole("assume = ⟨\"binary:\"\n"), "the path of one input", ""),
+        (whole("assume = ⟨\"binary:batch.*\"\n"), "the path of one input", ""),
+        (whole("max_channel = ⟨\"loud\"\n"), "expected `timing`, `scale`, `selection`, or `none`", ""),
+        (whole("max_channel = ⟨\"content\"\n"), "`content` would let everything through", "max_bits_per_step"),
+        (whole("max_channel = ⟨3\n"), "found 3, expected a channel", ""),
+        (whole("max_bits_per_step = ⟨-1\n"), "found -1, expected a number of bits", ""),
+        (whole("max_bits_per_step = ⟨1.5\n"), "found 1.5, expected a number of bits", ""),
+        (whole("max_bits_per_step = ⟨\"32\"\n"), "found \"32\", expected a number of bits", ""),
+        (whole("max_channel = \"none\"\nmax_bits_per_step = ⟨1\n"), "denies every flow", "keep one"),
         (whole("routes = [⟨\"air\"]\n"), "found the route `air`", ""),
         (whole("routes = ⟨[\"carried\"]\n"), "always denied", "within = \"step\""),
         (whole("within = \"step\"\nroutes = ⟨[\"environment\"]\n"), "more than one step", ""),
@@ -128,6 +141,67 @@ fn faults_of_invariants_are_refused_with_their_line() {
         let error = refusal(&text);
         assert!(error.message.contains(message), "{error}\n{text}");
         assert!(error.help.clone().unwrap_or_default().contains(help), "{error:?}\n{text}");
+    }
+}
+
+#[test]
+fn an_invariant_can_be_bounded_instead_of_denied() {
+    let bounds = |more: &str| {
+        let policy = parse(&whole(more));
+        let entries = policy.invariants();
+        assert!(entries.iter().all(|entry| entry.bounds == entries[0].bounds), "one entry, one bound");
+        (entries[0].bounds.max_channel, entries[0].bounds.max_bits_per_step)
+    };
+    assert_eq!(bounds(""), (None, None));
+    assert_eq!(bounds("max_channel = \"timing\"\n"), (Some(Channel::Timing), None));
+    assert_eq!(bounds("max_channel = \"selection\"\n"), (Some(Channel::Selection), None));
+    assert_eq!(bounds("max_bits_per_step = 0\n"), (None, Some(0)));
+    let both = "max_channel = \"scale\"\nmax_bits_per_step = 32\n";
+    assert_eq!(bounds(both), (Some(Channel::Scale), Some(32)));
+    assert_eq!(bounds("max_channel = \"none\"\n"), (None, None), "a denial is no bound");
+}
+
+#[test]
+fn assumptions_are_read_once_each() {
+    let policy = parse(&whole("assume = [\"binary:batch.mask\", \"finite\", \"binary:batch['mask']\"]\n"));
+    let binary = Assumption::Binary(PytreePath::parse("batch.mask"));
+    assert_eq!(policy.invariants()[0].assume, [binary, Assumption::Finite]);
+}
+
+#[test]
+fn data_is_a_list_of_inputs_and_groups_of_them() {
+    let data = "version = 1\ndata = [\"stored\", \"input:batch.**\"]\n[groups]\nstored = \"input:replay.**\"\n";
+    let rest = LOOP.replace("\"probe\"", "\"scope:p\"").replace("\"beliefs\"", "\"output:b.**\"");
+    let policy = parse(&format!("{data}{rest}"));
+    let texts: Vec<&str> = policy.data().iter().map(Selector::as_str).collect();
+    assert_eq!(texts, ["input:replay.**", "input:batch.**"]);
+    assert!(parse(&whole("")).data().is_empty());
+    for (text, message) in [
+        ("version = 1\ndata = [⟨\"output:batch\"]\n", "expected `input:` for `data` of a policy"),
+        ("version = 1\ndata = [\"input:x\", ⟨\"batch\"]\n", "neither a group nor a selector"),
+        ("version = 1\ndata = ⟨3\n", "a string or a list of strings"),
+        ("version = 1\ndata = ⟨[]\n", "`data` is empty"),
+    ] {
+        let error = refusal(text);
+        assert!(error.message.contains(message), "{error}\n{text}");
+    }
+}
+
+#[test]
+fn an_input_that_is_named_must_be_there() {
+    let step = graph(&[("batch.mask", "tensor<8xf32>")], &[("result.0", "tensor<f32>")]);
+    let edges = |policy: &FlowPolicy| policy.system_edges(&[("step", &step)]);
+    let data = |path: &str| format!("version = 1\ndata = \"input:{path}\"\n{}", &whole("")["version = 1\n".len()..]);
+    edges(&parse(&whole("assume = \"binary:batch.mask\"\n"))).expect("it is there");
+    edges(&parse(&data("batch.**"))).expect("it is there");
+    for (text, line, message) in [
+        (whole("assume = \"binary:batch.msk\"\n"), 9, "no input is `batch.msk`"),
+        (whole("assume = \"binary:batch\"\n"), 9, "no input is `batch`"),
+        (data("batsh.**"), 2, "`input:batsh.**` matches nothing"),
+    ] {
+        let error = edges(&parse(&text)).expect_err("it is not there");
+        assert!(error.line == line && error.message.contains(message), "{error}\n{text}");
+        assert!(error.help.expect("help").contains("input:batch"), "{text}");
     }
 }
 
@@ -233,6 +307,24 @@ fn flags_make_a_policy() {
         let error = FlowPolicy::from_flags(from, to, None, vec![]).expect_err("refused");
         assert_eq!((error.line, &error.span), (0, &None));
     }
+    let bounds = |max_channel| Bounds { max_channel, max_bits_per_step: Some(32) };
+    let bounded = run.clone().with_bounds(bounds(Some(Channel::Scale))).expect("a policy");
+    assert_eq!(bounded.invariants()[0].bounds, bounds(Some(Channel::Scale)));
+    for refused in [Channel::Content, Channel::None] {
+        let error = run.clone().with_bounds(bounds(Some(refused))).expect_err("refused");
+        assert!(error.help.is_some() && error.span.is_none(), "{error}");
+    }
+    let batch = selectors(&["input:batch.**"]);
+    assert_eq!(run.clone().with_data(batch.clone()).expect("a policy").data(), batch);
+    for refused in ["output:batch", "scope:batch", "rollout:input:batch"] {
+        let error = run.clone().with_data(selectors(&[refused])).expect_err(refused);
+        assert_eq!((error.line, &error.span), (0, &None));
+    }
+    let mask = Assumption::Binary(PytreePath::parse("batch.mask"));
+    let step = graph(&[("batch.x", "tensor<f32>")], &[("result", "tensor<f32>")]);
+    let assumed = FlowPolicy::from_flags(sources, sinks, None, vec![mask]).expect("a policy");
+    let error = assumed.system_edges(&[("step", &step)]).expect_err("no mask");
+    assert_eq!((error.line, &error.span), (0, &None));
 }
 
 fn graph(inputs: &[(&str, &str)], outputs: &[(&str, &str)]) -> TrainingGraph {

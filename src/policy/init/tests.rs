@@ -171,3 +171,52 @@ fn hostile_names_are_written_so_that_they_can_be_read() {
     FlowPolicy::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     check(&graph);
 }
+
+/// [`step`], with these inputs more.
+fn step_with_inputs(inputs: &[&str], scopes: &[&str]) -> TrainingGraph {
+    let mut builder = GraphBuilder::new("step");
+    let beliefs = builder.input("params.beliefs.w", "tensor<8xf32>");
+    let stored = builder.input("replay.priority", "tensor<64xf32>");
+    for path in inputs {
+        builder.input(*path, "tensor<4xi32>");
+    }
+    for scope in scopes {
+        builder.scope(scope, |builder| builder.add(OperationKind::Tanh, &[beliefs]));
+    }
+    builder.output("result.0.beliefs.w", beliefs);
+    builder.output("result.1.priority", stored);
+    builder.carry("result.1", "replay");
+    builder.finish().expect("a graph")
+}
+
+#[test]
+fn what_looks_like_data_and_is_not_carried_is_data() {
+    let graph = step_with_inputs(&["batch.tokens", "batch.reward", "plans", "rng"], &["probe_reward"]);
+    let (text, policy) = check(&graph);
+    let data: Vec<&str> = policy.data().iter().map(Selector::as_str).collect();
+    assert_eq!(data, ["input:batch.**", "input:plans.**"], "{text}");
+    assert!(policy.system_edges(&[("step", &graph)]).is_ok(), "{text}");
+    assert!(text.contains("  \"input:batch.**\", # 2 leaves\n"), "{text}");
+    let (text, policy) = check(&step_with_inputs(&["rng"], &["probe_reward"]));
+    assert!(policy.data().is_empty() && text.contains("# data = [\"input:batch.**\"] # fill in"), "{text}");
+}
+
+#[test]
+fn bounds_and_co_training_are_shown_and_right_once_uncommented() {
+    let graph = step_with_inputs(&["batch.labels", "probe.w"], &["probe_reward", "probe_loss"]);
+    let (text, policy) = check(&graph);
+    assert_eq!(sources(&policy), ["scope:probe_reward"], "what trains the probe is no reward");
+    assert!(text.contains("An input looks like labels") && text.contains("OL126"), "{text}");
+    let mut filled = text.replace("\n# max_", "\nmax_");
+    let block = text.split("OL126`.\n").nth(1).expect("a block").split("\n\n").next().expect("its end").to_string();
+    filled = filled.replace(&block, &block.replace("# ", ""));
+    let policy = FlowPolicy::parse(&filled).unwrap_or_else(|error| panic!("{error}\n{filled}"));
+    let [step, _, training, _] = policy.invariants() else { panic!("two invariants\n{filled}") };
+    assert_eq!(step.bounds.max_bits_per_step, Some(32));
+    let from: Vec<&str> = training.from.iter().map(Selector::as_str).collect();
+    assert_eq!(from, ["input:batch.labels.**", "input:probe.**", "scope:probe_loss"]);
+    // Alone, it may be what the probe trains; and without labels nothing is said of them.
+    let (text, policy) = check(&step_with_inputs(&[], &["probe_loss"]));
+    assert_eq!(sources(&policy), ["scope:probe_loss"]);
+    assert!(!text.contains("looks like labels"), "{text}");
+}
