@@ -390,6 +390,12 @@ pub struct InvariantReport {
     /// Bounds that the policy set instead of denying every flow.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
+    /// What the policy grants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted: Vec<Assumption>,
+    /// What shows that the bounds are kept.
+    #[serde(skip)]
+    pub bounded: Option<RefinedEvidence>,
     /// Whether parts of tensors and conditions were told apart: not where a limit was hit, and not where labels on
     /// whole tensors were enough.
     #[serde(default)]
@@ -655,6 +661,21 @@ pub struct RefinedEvidence {
     /// The bounds that this shows to be kept.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
+    /// With a bound on the channel: what it is for each sink that is reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelClaim>,
+}
+
+/// How much arrives at one sink, and what shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelClaim {
+    /// Graph and path of the output.
+    pub sink: (usize, PytreePath),
+    /// The channel.
+    pub channel: Channel,
+    /// The tests, the factor or the indices that everything passes on its way.
+    pub pivots: Vec<CutElement>,
 }
 
 /// The closed label assignment of a graph.

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use fixedbitset::FixedBitSet;
 
 use super::*;
+use super::refinement::Asked;
+use crate::flow::refined::{Limit, Refined};
 use crate::flow::{
-    Crossings, Labels, Port, SinkGroup, backward_slice, evidence, invisible_cotangents, opaque_crossings, propagate,
-    unchanged_input, witnesses,
+    Crossings, Labels, Port, SinkGroup, Strength, backward_slice, evidence, invisible_cotangents, opaque_crossings,
+    propagate, unchanged_input, witnesses,
 };
 use crate::graph::{Definition, OperationId, OperationKind, ValueId};
 use crate::index::Id;
@@ -41,7 +43,9 @@ impl Run<'_> {
             warnings: Vec::new(),
             channel: Channel::None,
             bits_per_step: None,
-            bounds: Bounds::default(),
+            bounds: invariant.bounds,
+            bounded: None,
+            granted: invariant.assume.clone(),
             refined: false,
             only_if_not_finite: false,
             repair: None,
@@ -63,11 +67,43 @@ impl Run<'_> {
         }
         report.verdict = labels.verdict(&sinks);
         let groups = self.sink_groups(&invariant.to, &sinks);
+        let (assumed, ungranted) = self.granted(invariant);
+        let asked = Asked { invariant, sources: &sources, sinks: &sinks, groups: &groups, counted, assumed: &assumed };
+        // Labels on whole tensors prove what they prove at once. What they cannot prove is looked at again.
+        let refined = (report.verdict != Verdict::Holds).then(|| self.refined(&asked));
+        match &refined {
+            None => {}
+            Some(Ok(refined)) => {
+                report.refined = true;
+                let reached = || sinks.iter().filter_map(|sink| refined.output(*sink));
+                report.sinks_reached = reached().count();
+                report.verdict = match reached().max() {
+                    None => Verdict::Holds,
+                    Some(Strength::Opaque) => Verdict::Undetermined,
+                    Some(Strength::Clear) => Verdict::Violated,
+                };
+            }
+            Some(Err(Limit)) => report.warnings.push(
+                "the step is too large to tell parts of tensors and conditions apart, so this is what labels on whole \
+                 tensors say"
+                    .into(),
+            ),
+        }
         match report.verdict {
             Verdict::Violated => {
-                report.witnesses = witnesses(&self.system, &sources, &labels, counted, &groups);
-                let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
-                report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
+                if let Some(Ok(refined)) = &refined {
+                    self.explain_leak(&mut report, &asked, refined);
+                }
+                if report.witnesses.is_empty() {
+                    report.witnesses = witnesses(&self.system, &sources, &labels, counted, &groups);
+                    let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
+                    report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
+                    report.channel = Channel::Content;
+                }
+                report.only_if_not_finite = report.refined && self.holds_if_finite(&asked);
+                if report.bounded.is_some() {
+                    report.verdict = Verdict::Holds;
+                }
             }
             Verdict::Undetermined => self.explain_opaque(&mut report, &sources, &labels, &sinks, counted),
             Verdict::Holds | Verdict::Vacuous => {}
@@ -76,7 +112,7 @@ impl Run<'_> {
             self.doubt(&mut report, invariant, &sinks, counted);
         }
         // A selector that matches nothing leaves a question open, whatever the others say; a violation stands.
-        let unmatched: Vec<String> = from.unmatched.into_iter().chain(to.unmatched).collect();
+        let unmatched: Vec<String> = from.unmatched.into_iter().chain(to.unmatched).chain(ungranted).collect();
         if !unmatched.is_empty() {
             match report.verdict {
                 Verdict::Violated => report.warnings.extend(unmatched),
@@ -87,9 +123,13 @@ impl Run<'_> {
             }
         }
         if !counted.environment {
-            self.environment_routes(&mut report, &sources, &labels, counted, &groups);
+            let refined = refined.as_ref().and_then(|refined| refined.as_ref().ok());
+            self.environment_routes(&mut report, &asked, &labels, refined);
         }
         self.assume(&mut report, invariant, &labels);
+        if let (Verdict::Holds, Some(Ok(refined))) = (report.verdict, &refined) {
+            self.assume_refined(&mut report, &asked, refined);
+        }
         self.warn(&mut report, &labels, &sinks);
         let is_certified = matches!(report.verdict, Verdict::Holds | Verdict::Violated);
         if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
@@ -274,28 +314,33 @@ impl Run<'_> {
         ))
     }
 
+    /// Flows through declared environment edges, to sinks that nothing else reaches.
     fn environment_routes(
         &self,
         report: &mut InvariantReport,
-        sources: &Sources,
+        asked: &Asked<'_>,
         labels: &Labels,
-        counted: Crossings,
-        groups: &[SinkGroup],
+        refined: Option<&Refined>,
     ) {
         if !self.edges.iter().any(|edge| edge.hop == Hop::Environment) {
             return;
         }
-        let counted = counted.and_environment();
-        let wider = propagate(&self.system, sources, counted);
-        let newly: Vec<SinkGroup> = groups
-            .iter()
+        let is_reached = |sink: &Port| match refined {
+            Some(refined) => refined.output(*sink).is_some(),
+            None => labels.output(*sink).is_some(),
+        };
+        let groups: Vec<SinkGroup> = (asked.groups.iter())
             .map(|group| SinkGroup {
                 group: group.group.clone(),
-                sinks: group.sinks.iter().copied().filter(|sink| labels.output(*sink).is_none()).collect(),
+                sinks: group.sinks.iter().copied().filter(|sink| !is_reached(sink)).collect(),
             })
             .filter(|group| !group.sinks.is_empty())
             .collect();
-        report.environment = witnesses(&self.system, sources, &wider, counted, &newly);
+        let wider = Asked { counted: asked.counted.and_environment(), groups: &groups, ..*asked };
+        report.environment = self.routes(&wider).unwrap_or_else(|Limit| {
+            let labels = propagate(&self.system, asked.sources, wider.counted);
+            witnesses(&self.system, asked.sources, &labels, wider.counted, &groups)
+        });
     }
 
     /// What the verdict rests on.
@@ -421,6 +466,10 @@ impl Run<'_> {
             verdict: report.verdict,
             evidence: match report.verdict {
                 Verdict::Violated => Evidence::Paths(report.witnesses.clone()),
+                _ if report.bounded.is_some() => Evidence::Refined(report.bounded.clone().unwrap_or_default()),
+                _ if report.refined => {
+                    Evidence::Refined(RefinedEvidence { assume: report.granted.clone(), ..RefinedEvidence::default() })
+                }
                 _ => evidence(&self.system, labels),
             },
         }

@@ -6,6 +6,7 @@
 //! and takes "today" from its caller.
 
 mod invariant;
+mod refinement;
 mod substrate;
 
 use std::sync::OnceLock;

@@ -34,8 +34,8 @@ pub struct PortChannel {
     pub channel: Channel,
     /// Why, for a person.
     pub reason: String,
-    /// The factor or the test, as a node of the leak.
-    pub pivot: Option<u32>,
+    /// The tests, the factor or the indices that everything passes, as nodes of the leak; none for content.
+    pub pivots: Vec<u32>,
 }
 
 /// Answers for the sinks of one leak.
@@ -56,6 +56,8 @@ pub struct Channels<'l, 'g> {
     network: Network,
     dominators: Dominators,
     norms: FxHashMap<u32, Slice>,
+    /// The tests behind what is carried as timing.
+    carried_tests: Vec<u32>,
 }
 
 impl<'l, 'g> Channels<'l, 'g> {
@@ -77,6 +79,7 @@ impl<'l, 'g> Channels<'l, 'g> {
             dominators: Dominators::new(&network, &[]),
             network,
             norms: FxHashMap::default(),
+            carried_tests: Vec::new(),
         };
         channels.find_timing(sinks);
         channels.network = without(leak, &channels.timing, &channels.selecting);
@@ -133,9 +136,20 @@ impl<'l, 'g> Channels<'l, 'g> {
                     && !(candidate.only_for_tests && used_otherwise.contains(input))
             });
             if candidates.len() == before {
-                return;
+                break;
             }
         }
+        let edges: Vec<u32> = self.timing.ones().map(|edge| self.leak.edges[edge].from).collect();
+        self.carried_tests = self.tests_behind(&edges);
+    }
+
+    /// The tests of the choices that made these.
+    fn tests_behind(&self, nodes: &[u32]) -> Vec<u32> {
+        let choices = self.definers(nodes).into_iter().filter(|node| self.is_test_made(*node));
+        let mut tests: Vec<u32> = choices.flat_map(|node| self.split_choice(node).0).collect();
+        tests.sort_unstable();
+        tests.dedup();
+        tests
     }
 
     /// Whether one test chose a part.
@@ -150,14 +164,14 @@ impl<'l, 'g> Channels<'l, 'g> {
     pub fn of(&mut self, sink: Port, keeps: Option<usize>) -> PortChannel {
         let definers = self.definers(nodes_of(self.leak, sink));
         if definers.is_empty() {
-            return PortChannel { channel: Channel::None, reason: String::new(), pivot: None };
+            return PortChannel { channel: Channel::None, reason: String::new(), pivots: Vec::new() };
         }
-        let mut timed = None;
+        let mut timed: Vec<u32> = Vec::new();
         let mut others = Vec::new();
         for node in definers {
             match keeps.and_then(|input| self.applied_or_not(node, sink.graph, input)) {
-                Some((test, applied)) => {
-                    timed = Some(test);
+                Some((tests, applied)) => {
+                    timed.extend(tests);
                     others.extend(applied);
                 }
                 None => others.push(node),
@@ -166,40 +180,48 @@ impl<'l, 'g> Channels<'l, 'g> {
         others.sort_unstable();
         others.dedup();
         let tells_of_tests = |node: &u32| !self.beyond_timing.contains(*node as usize);
-        if timed.is_none() && others.iter().any(tells_of_tests) {
+        if timed.is_empty() && others.iter().any(tells_of_tests) {
             let reason = "how tests came out is carried on, and used as a value".into();
-            return PortChannel { channel: Channel::Content, reason, pivot: None };
+            return PortChannel { channel: Channel::Content, reason, pivots: Vec::new() };
         }
         // Where a test decides over the update, what is carried may tell how such tests came out.
+        let told = others.iter().any(tells_of_tests);
         others.retain(|node| !tells_of_tests(node));
+        if told {
+            timed.extend(&self.carried_tests);
+        }
         if others.is_empty() {
             return PortChannel {
                 channel: Channel::Timing,
                 reason: "one test decides whether the update is applied at all".into(),
-                pivot: timed,
+                pivots: timed,
             };
         }
         let (direct, selected): (Vec<u32>, Vec<u32>) =
             others.into_iter().partition(|node| self.beyond_selection.contains(*node as usize));
         let is_selected = !selected.is_empty() || self.crosses_selection(&direct);
-        let selection = |pivot| PortChannel {
+        let selecting: Vec<u32> = self.selecting.ones().map(|edge| self.leak.edges[edge].from).collect();
+        let selection = |also: &[u32]| PortChannel {
             channel: Channel::Selection,
             reason: "only which of the data are taken depends on the source".into(),
-            pivot,
+            pivots: timed.iter().chain(also).chain(&selecting).copied().collect(),
         };
         if direct.is_empty() {
-            return selection(None);
+            return selection(&[]);
         }
         match self.scale(&direct) {
-            Ok(_) if is_selected => selection(None),
-            Ok((factor, reason)) => PortChannel { channel: Channel::Scale, reason: reason.into(), pivot: Some(factor) },
-            Err(why) => PortChannel { channel: Channel::Content, reason: why.into(), pivot: None },
+            Ok((factor, _)) if is_selected => selection(&[factor]),
+            Ok((factor, reason)) => {
+                let pivots = timed.iter().copied().chain([factor]).collect();
+                PortChannel { channel: Channel::Scale, reason: reason.into(), pivots }
+            }
+            Err(why) => PortChannel { channel: Channel::Content, reason: why.into(), pivots: Vec::new() },
         }
     }
 
-    /// If one test decides whether a sink keeps its carried-in value: the test, and the labelled parts of what is
-    /// applied otherwise.
-    fn applied_or_not(&self, node: u32, graph: usize, input: usize) -> Option<(u32, Vec<u32>)> {
+    /// If one test decides whether a sink keeps its carried-in value: the test, by all names that it has, and the labelled
+    /// parts of what is applied otherwise.
+    fn applied_or_not(&self, node: u32, graph: usize, input: usize) -> Option<(Vec<u32>, Vec<u32>)> {
         let edge = |position: &u32| self.leak.edges[*position as usize];
         if let Origin::Chosen(choice) = self.leak.nodes[node as usize].origin {
             let choice = &self.leak.choices[choice as usize];
@@ -222,25 +244,26 @@ impl<'l, 'g> Channels<'l, 'g> {
         if from.iter().any(|node| self.leak.nodes[*node as usize].place != Some(update)) {
             return None;
         }
-        let (mut test, mut applied) = (None, Vec::new());
+        let (mut tests, mut applied) = (Vec::new(), Vec::new());
         for definer in self.definers(&from) {
             let Origin::Chosen(choice) = self.leak.nodes[definer as usize].origin else { return None };
             let choice = &self.leak.choices[choice as usize];
             if !choice.single || !choice.zero {
                 return None;
             }
-            let (own_test, own_applied) = self.split_choice(definer);
-            test = Some(own_test);
+            let (own_tests, own_applied) = self.split_choice(definer);
+            tests.extend(own_tests);
             applied.extend(own_applied);
         }
-        Some((test?, applied))
+        (!tests.is_empty()).then_some((tests, applied))
     }
 
-    /// The test of a choice, and what else it is made of.
-    fn split_choice(&self, node: u32) -> (u32, Vec<u32>) {
+    /// The test of a choice, by all names, and what else it is made of.
+    fn split_choice(&self, node: u32) -> (Vec<u32>, Vec<u32>) {
         let edges = self.incoming.of(node).iter().map(|position| self.leak.edges[*position as usize]);
         let (tests, applied): (Vec<_>, Vec<_>) = edges.partition(|edge| edge.link == Link::Flow(Dependence::Implicit));
-        (tests.first().map_or(node, |edge| edge.from), applied.into_iter().map(|edge| edge.from).collect())
+        let ends = |edges: Vec<crate::flow::refined::LeakEdge>| edges.into_iter().map(|edge| edge.from).collect();
+        (ends(tests), ends(applied))
     }
 
     /// Back over names to the parts that were made.
