@@ -307,8 +307,15 @@ impl Follower<'_, '_, '_> {
     fn open_region(&mut self, region: RegionId, environment: usize, arguments: &[Instance], then: Then) {
         let graph = self.graph;
         let operations = self.listed.entry(region).or_insert_with(|| {
-            let all = graph.operations_directly_in(region);
-            all.filter(|operation| !graph.operation(*operation).kind.is_terminator()).collect()
+            let mut direct = Vec::new();
+            let mut next = graph.operations_within(region).positions().start;
+            for operation in graph.operations_within(region).iter() {
+                if operation.index() == next {
+                    next = graph.operations_inside(operation).positions().end;
+                    direct.extend(Some(operation).filter(|id| !graph.operation(*id).kind.is_terminator()));
+                }
+            }
+            direct.into()
         });
         self.frames.push(Frame { operations: operations.clone(), next: 0, region, environment, then });
         for (argument, instance) in graph.arguments(region).iter().zip(arguments) {

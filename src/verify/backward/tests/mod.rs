@@ -45,7 +45,7 @@ fn step(inputs: &[(&str, &str)], body: &str, outputs: &[(&str, &str, &str)], res
 }
 
 fn problems_within(graph: &TrainingGraph, within: Within, allowed: &Allowed<'_>, cut: &[CutElement]) -> Vec<String> {
-    let certificate = certificate(graph, within, "scope:probe", "output:result.sink**");
+    let certificate = certificate(graph, within, "scope:probe", "output:result.sink");
     let claim = Claim::new(&certificate, &[graph], &BySelectors { names: &[] }).unwrap_or_else(|error| panic!("{error:?}"));
     check(&claim, allowed, cut)
 }
