@@ -152,7 +152,8 @@ impl Known {
             _ => return None,
         };
         let count: u64 = shape.domain().iter().product();
-        if digits.len() as u64 != count.checked_mul(width as u64)? || count > MOST_ELEMENTS as u64 || !digits.is_ascii() {
+        if digits.len() as u64 != count.checked_mul(width as u64)? || count > MOST_ELEMENTS as u64 || !digits.is_ascii()
+        {
             return None;
         }
         let mut data = Vec::new();
@@ -202,14 +203,9 @@ impl Known {
 
     /// An elementwise function of constants; those of rank 0 are spread. Dimensions in which nothing changes stay
     /// as they are.
-    pub fn apply(
-        extents: &[u64],
-        operands: &[&Known],
-        function: impl Fn(&[u64]) -> Option<u64>,
-    ) -> Option<Known> {
-        let varies = |dimension: usize| {
-            operands.iter().any(|known| known.position.terms.iter().any(|term| term.0 == dimension))
-        };
+    pub fn apply(extents: &[u64], operands: &[&Known], function: impl Fn(&[u64]) -> Option<u64>) -> Option<Known> {
+        let varies =
+            |dimension: usize| operands.iter().any(|known| known.position.terms.iter().any(|term| term.0 == dimension));
         let kept: Vec<u64> =
             extents.iter().enumerate().map(|(dimension, extent)| if varies(dimension) { *extent } else { 1 }).collect();
         let whole: Block = kept.iter().map(|extent| (0, *extent)).collect();
@@ -247,9 +243,10 @@ impl Known {
             if !self.get(&index).is_none_or(&passes) {
                 continue;
             }
-            let sides = index.iter().enumerate().map(|(dimension, at)| {
-                if varies(dimension) { (*at, at + 1) } else { (0, extents[dimension]) }
-            });
+            let sides = index
+                .iter()
+                .enumerate()
+                .map(|(dimension, at)| if varies(dimension) { (*at, at + 1) } else { (0, extents[dimension]) });
             let block: Block = sides.collect();
             match &mut run {
                 Some(run) if follows(run, &block) => {

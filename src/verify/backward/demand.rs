@@ -105,9 +105,7 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
         };
         let known = &mut self.demands[value as usize];
         if elements.is_empty()
-            || known.iter().any(|known| {
-                known.condition.follows_from(&condition) && known.elements.contains(&elements)
-            })
+            || known.iter().any(|known| known.condition.follows_from(&condition) && known.elements.contains(&elements))
         {
             return;
         }
@@ -221,7 +219,13 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
             }
             for (position, end) in ends.iter().enumerate() {
                 let when: Vec<Literal> = match (&view, is_if) {
-                    (_, true) => if position == 0 { truth.yes.clone() } else { truth.no.clone() },
+                    (_, true) => {
+                        if position == 0 {
+                            truth.yes.clone()
+                        } else {
+                            truth.no.clone()
+                        }
+                    }
                     // The last branch is also taken by what is out of range.
                     (Some(view), false) if position + 1 < ends.len() && !self.facts.tainted[index as usize] => {
                         let test = Test::Between(position as i128, position as i128);

@@ -27,7 +27,9 @@ impl<'a> Dot<'a> {
         let (batch, contracted) = if graph.operation(operation).kind == Kind::Dot {
             ([Vec::new(), Vec::new()], [vec![left.len().checked_sub(1)?], vec![0]])
         } else {
-            let Attribute::Dictionary(numbers) = graph.attribute(operation, "dot_dimension_numbers")? else { return None };
+            let Attribute::Dictionary(numbers) = graph.attribute(operation, "dot_dimension_numbers")? else {
+                return None;
+            };
             let list = |name: &str| dimensions(Attribute::find(numbers, name));
             (
                 [list("lhs_batching_dimensions")?, list("rhs_batching_dimensions")?],

@@ -33,9 +33,7 @@ fn hull(a: &[(u64, u64)], b: &[(u64, u64)]) -> Block {
 fn joined(a: &[(u64, u64)], b: &[(u64, u64)]) -> Option<Block> {
     let mut different = a.iter().zip(b).filter(|(a, b)| a != b);
     match (different.next(), different.next()) {
-        (Some((a_side, b_side)), None) => {
-            (a_side.0 <= b_side.1 && b_side.0 <= a_side.1).then(|| hull(a, b))
-        }
+        (Some((a_side, b_side)), None) => (a_side.0 <= b_side.1 && b_side.0 <= a_side.1).then(|| hull(a, b)),
         _ => None,
     }
 }
@@ -70,11 +68,8 @@ impl Elements {
         let mut block = block;
         loop {
             self.blocks.retain(|known| !covers(&block, known));
-            let Some((position, union)) = self
-                .blocks
-                .iter()
-                .enumerate()
-                .find_map(|(position, known)| Some((position, joined(known, &block)?)))
+            let Some((position, union)) =
+                self.blocks.iter().enumerate().find_map(|(position, known)| Some((position, joined(known, &block)?)))
             else {
                 break;
             };

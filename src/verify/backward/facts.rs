@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::bodies;
-use super::conditions::{Literal, Order, Test, both, common, map_literals};
+use super::conditions::{Along, Literal, Order, Position, Test, both, common, map_literals};
 use super::constants::{Class, compare};
 use super::dot::Dot;
 use super::elements::Elements;
@@ -118,7 +118,15 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
         if class != Class::Boolean {
             return derived;
         }
-        let derived = derived.unwrap_or_default();
+        let mut derived = derived.unwrap_or_default();
+        if let Some((root, holds)) = self.trace.values[result as usize].compared
+            && !self.tainted[result as usize]
+            && let Some(position) = Position::row_major(extents)
+        {
+            let literal = |test: bool| vec![Literal { root, position: position.clone(), test: Test::Boolean(test) }];
+            derived.yes = both(&derived.yes, &literal(holds));
+            derived.no = both(&derived.no, &literal(!holds));
+        }
         Some(Truth {
             yes: both(&derived.yes, &self.literal(result, Test::Boolean(true))),
             no: both(&derived.no, &self.literal(result, Test::Boolean(false))),
@@ -174,9 +182,7 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
 
     /// Whether each operand has the shape of the result, or a single element.
     fn fits(&self, node: &Node, extents: &[u64]) -> bool {
-        node.operands
-            .iter()
-            .all(|operand| self.extents(*operand).is_some_and(|own| own.is_empty() || own == extents))
+        node.operands.iter().all(|operand| self.extents(*operand).is_some_and(|own| own.is_empty() || own == extents))
     }
 
     fn compared(&self, node: &Node) -> Option<Truth> {
@@ -352,14 +358,15 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
                 let along: Vec<_> = low
                     .iter()
                     .enumerate()
-                    .map(|(dimension, low)| super::conditions::Along::linear(dimension, 1, low.checked_neg()?))
+                    .map(|(dimension, low)| Along::linear(dimension, 1, low.checked_neg()?))
                     .collect();
                 let literals = map_literals(&support.literals, |position| position.substitute(&along, extents));
                 Some(Support { inside, literals, sites: support.sites })
             }
             Kind::Reduce if operands.len() == 2 && self.is_zero(operands[1]) => {
                 let body = bodies::look_at(graph, node.operation).simple?;
-                let sums = matches!(body, Kind::Add | Kind::Or) || body == Kind::Maximum && self.class(result) == Class::Boolean;
+                let sums = matches!(body, Kind::Add | Kind::Or)
+                    || body == Kind::Maximum && self.class(result) == Class::Boolean;
                 let reduced = integers(graph, node.operation, "dimensions")?;
                 let kept: Vec<usize> = (0..from.len()).filter(|at| !reduced.contains(&(*at as i64))).collect();
                 if !sums || kept.len() != extents.len() {
@@ -369,7 +376,7 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
                 let inside = support.inside.map(|block| Some(kept.iter().map(|at| block[*at]).collect()));
                 let mut along = vec![None; from.len()];
                 for (new, old) in kept.iter().enumerate() {
-                    along[*old] = super::conditions::Along::same(new);
+                    along[*old] = Along::same(new);
                 }
                 let literals = map_literals(&support.literals, |position| position.substitute(&along, extents));
                 Some(Support { inside, literals, sites: support.sites })

@@ -42,10 +42,14 @@ pub(super) fn dynamic_slice(question: Asked<'_, '_, '_, '_, '_>, needed: &mut Ne
     let starts = starts(question, 1, own, to)?;
     let elements = question.demand.elements.map(|block| {
         let sides = block.iter().zip(&starts).zip(own);
-        Some(sides.map(|((side, start), extent)| match start {
-            Some(start) => (side.0 + start, side.1 + start),
-            None => (0, *extent),
-        }).collect())
+        Some(
+            sides
+                .map(|((side, start), extent)| match start {
+                    Some(start) => (side.0 + start, side.1 + start),
+                    None => (0, *extent),
+                })
+                .collect(),
+        )
     });
     let places: Vec<_> = starts
         .iter()
@@ -70,16 +74,17 @@ pub(super) fn dynamic_update_slice(question: Asked<'_, '_, '_, '_, '_>, needed: 
     needed.add(0, left, question.demand.condition.clone());
     let written = elements.map(|block| {
         let sides = block.iter().zip(&starts).zip(update);
-        Some(sides.map(|((side, start), extent)| match start {
-            Some(start) => (side.0.max(*start) - start, side.1.min(start + extent).saturating_sub(*start)),
-            None => (0, *extent),
-        }).collect())
+        Some(
+            sides
+                .map(|((side, start), extent)| match start {
+                    Some(start) => (side.0.max(*start) - start, side.1.min(start + extent).saturating_sub(*start)),
+                    None => (0, *extent),
+                })
+                .collect(),
+        )
     });
-    let places: Vec<_> = starts
-        .iter()
-        .enumerate()
-        .map(|(dimension, start)| Some((dimension, i64::try_from((*start)?).ok()?)))
-        .collect();
+    let places: Vec<_> =
+        starts.iter().enumerate().map(|(dimension, start)| Some((dimension, i64::try_from((*start)?).ok()?))).collect();
     needed.add(1, written, question.shifted(&places, update));
     demand_starts(question, 2, own, update, needed);
     Some(())
@@ -171,7 +176,11 @@ impl Windows {
     /// For each dimension of the large tensor, that of the windows which has the same index.
     fn same(&self, is_fixed: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
         (0..self.along.len())
-            .map(|at| if self.batched[at].is_some() { self.batched[at] } else { self.along[at].filter(|_| is_fixed(at)) })
+            .map(
+                |at| {
+                    if self.batched[at].is_some() { self.batched[at] } else { self.along[at].filter(|_| is_fixed(at)) }
+                },
+            )
             .collect()
     }
 

@@ -25,10 +25,7 @@ pub(super) fn dimensions(value: Option<&Attribute>) -> Option<Vec<usize>> {
 
 /// Whether the operation hands its operands on as they are, each to its result.
 pub(super) fn is_identity(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::OptimizationBarrier | Kind::ShardingConstraint | Kind::Reshard | Kind::PropagationBarrier
-    )
+    matches!(kind, Kind::OptimizationBarrier | Kind::ShardingConstraint | Kind::Reshard | Kind::PropagationBarrier)
 }
 
 /// Whether each element of the result depends on the same element of each operand (of rank 0: on its only one).
@@ -81,9 +78,7 @@ pub(super) fn movement(graph: &TrainingGraph, operation: OperationId, from: &[u6
     let attribute = |name: &str| graph.attribute(operation, name);
     let signed = |extent: u64| i64::try_from(extent).ok();
     match graph.operation(operation).kind {
-        Kind::Reshape => {
-            (from.iter().product::<u64>() == to.iter().product::<u64>()).then_some(Movement::Reshape)
-        }
+        Kind::Reshape => (from.iter().product::<u64>() == to.iter().product::<u64>()).then_some(Movement::Reshape),
         Kind::BroadcastInDim => {
             let places = dimensions(Some(attribute("broadcast_dimensions")?))?;
             if places.len() != from.len() {
@@ -114,7 +109,8 @@ pub(super) fn movement(graph: &TrainingGraph, operation: OperationId, from: &[u6
             }
             let mut along = Vec::new();
             for dimension in 0..from.len() {
-                let last = starts[dimension].checked_add(strides[dimension].checked_mul(signed(to[dimension])? - 1)?)?;
+                let last =
+                    starts[dimension].checked_add(strides[dimension].checked_mul(signed(to[dimension])? - 1)?)?;
                 let fits = starts[dimension] >= 0 && strides[dimension] > 0 && last < signed(from[dimension])?;
                 if !fits && to[dimension] > 0 {
                     return None;
@@ -162,9 +158,7 @@ impl Movement {
     /// The elements of the operand that these elements of the result are.
     pub fn elements_back(&self, elements: &Elements, from: &[u64], to: &[u64]) -> Elements {
         let Movement::Linear(along) = self else { return elements.reshape(to, from) };
-        elements.map(|block| {
-            Some(along.iter().zip(from).map(|(along, extent)| image(along, block, *extent)).collect())
-        })
+        elements.map(|block| Some(along.iter().zip(from).map(|(along, extent)| image(along, block, *extent)).collect()))
     }
 
     /// The elements of the result that these elements of the operand are, or more.

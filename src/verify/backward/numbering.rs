@@ -62,8 +62,10 @@ impl Numbering {
             Some(Rc::new(View { root: number, position }))
         };
         let unchanged = is_identity(facts.kind) && operands.len() == graph.results(operation).len()
-            || facts.kind == Kind::Convert && operands[0].shape.class == value.shape.class
-                && operands[0].shape.class != Class::OtherFloat && operands[0].shape.class != Class::Other;
+            || facts.kind == Kind::Convert
+                && operands[0].shape.class == value.shape.class
+                && operands[0].shape.class != Class::OtherFloat
+                && operands[0].shape.class != Class::Other;
         if pure && unchanged && operands[position].shape.extents == value.shape.extents {
             let same = operands[position];
             (value.number, value.view, value.known) = (same.number, same.view.clone(), same.known.clone());
@@ -86,8 +88,39 @@ impl Numbering {
             self.next += 1;
             self.next - 1
         });
+        if facts.kind == Kind::Compare {
+            value.compared = self.compared(graph, operation, operands);
+        }
         value.view = moved(graph, operation, operands, &value.shape).or_else(|| own(value.number, &value.shape));
         value.known = self.known(graph, operation, operands, &value.shape).map(Rc::new);
+    }
+
+    /// A comparison and its exact opposite share a number. For floats only `EQ` and `NE` are opposites: NaN.
+    fn compared(&mut self, graph: &TrainingGraph, operation: OperationId, operands: &[&Value]) -> Option<(u32, bool)> {
+        let attribute = |name: &str| graph.attribute(operation, name).and_then(Attribute::as_text);
+        let exact = operands[0].shape.class.is_integer() || operands[0].shape.class == Class::Boolean;
+        if attribute("compare_type") == Some("TOTALORDER") || operands[0].shape.class == Class::Other {
+            return None;
+        }
+        let (a, b) = (operands[0].number, operands[1].number);
+        let (what, pair, holds) = match attribute("comparison_direction")? {
+            "EQ" => (1, [a.min(b), a.max(b)], true),
+            "NE" => (1, [a.min(b), a.max(b)], false),
+            "LT" => (2, [a, b], true),
+            "GT" => (2, [b, a], true),
+            "GE" if exact => (2, [a, b], false),
+            "LE" if exact => (2, [b, a], false),
+            "LE" => (3, [a, b], true),
+            "GE" => (3, [b, a], true),
+            _ => return None,
+        };
+        // No result by position 1: the key is of no operation.
+        let key = Key { kind: Kind::Compare, attributes: 0, r#type: 0, rest: (1, what), operands: pair.to_vec() };
+        let number = *self.table.entry(key).or_insert_with(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        Some((number, holds))
     }
 
     /// What the regions of an operation do, as a number; none if the operation is not one that may be repeated.

@@ -186,8 +186,7 @@ impl<'q> Question<'q, '_, '_, '_> {
             Kind::Map => {
                 let body = bodies::look_at(graph, self.node.operation);
                 let takes = body.takes.first()?;
-                for (operand, taken) in takes.iter().enumerate().filter(|(_, taken)| **taken) {
-                    let _ = taken;
+                for operand in (0..takes.len()).filter(|at| takes[*at]) {
                     self.same(operand, elements.clone(), condition, needed)?;
                 }
                 Some(())
@@ -255,7 +254,9 @@ impl<'q> Question<'q, '_, '_, '_> {
         let is_and = self.kind() == Kind::And;
         for (operand, other) in [(0, 1), (1, 0)] {
             let truth = self.facts.truth(self.node.operands[other]);
-            let Some(condition) = self.demand.condition.and(if is_and { &truth.yes } else { &truth.no }) else { continue };
+            let Some(condition) = self.demand.condition.and(if is_and { &truth.yes } else { &truth.no }) else {
+                continue;
+            };
             let elements = match self.where_known(other, u64::from(is_and)) {
                 Some(open) => self.demand.elements.within(&open),
                 None => self.demand.elements.clone(),
@@ -302,13 +303,16 @@ impl<'q> Question<'q, '_, '_, '_> {
             let barrier = is_exact || self.facts.finite();
             let support = self.facts.support(self.node.operands[1 - side]).filter(|_| barrier);
             let (elements, condition) = (&self.demand.elements, &self.demand.condition);
-            if let Some(support) = &support {
+            let limited = dot.back(side, elements, condition, support.as_ref());
+            if let Some(support) = &support
+                && limited != dot.back(side, elements, condition, None)
+            {
                 needed.sites.extend(&support.sites);
                 if !is_exact {
                     needed.sites.push((self.node.graph, self.node.operation));
                 }
             }
-            if let Some((elements, condition)) = dot.back(side, elements, condition, support.as_ref()) {
+            if let Some((elements, condition)) = limited {
                 needed.add(side, elements, condition);
             }
         }

@@ -33,6 +33,8 @@ pub(super) struct Value {
     /// None: not linear, or of unknown shape.
     pub view: Option<Rc<View>>,
     pub known: Option<Rc<Known>>,
+    /// Of a comparison: the number of it or of its opposite, and whether it is it.
+    pub compared: Option<(u32, bool)>,
     /// The node that makes it.
     pub maker: u32,
 }
@@ -147,6 +149,8 @@ struct Follower<'t, 'c, 'a> {
     graph: &'a TrainingGraph,
     sources: Vec<bool>,
     cuts: &'t [CutElement],
+    /// For each value of this graph that is cut anywhere, the cuts.
+    cuts_of: rustc_hash::FxHashMap<ValueId, Vec<usize>>,
     frames: Vec<Frame>,
     environments: Vec<Environment>,
     path: Vec<(OperationId, Option<u32>)>,
@@ -195,12 +199,17 @@ impl<'c, 'a> Trace<'c, 'a> {
         let types = graph.values().iter().map(|value| value.r#type.index()).max().map_or(0, |most| most + 1);
         self.shapes = (0..types).map(|id| Rc::new(of_type(id))).collect();
         self.numbering.begin_graph();
+        let mut cuts_of: rustc_hash::FxHashMap<ValueId, Vec<usize>> = rustc_hash::FxHashMap::default();
+        for (at, cut) in cuts.iter().enumerate().filter(|(_, cut)| cut.graph == position) {
+            cuts_of.entry(cut.value).or_default().push(at);
+        }
         let mut follower = Follower {
             sources: holders(self.claim, position),
             trace: self,
             position,
             graph,
             cuts,
+            cuts_of,
             frames: Vec::new(),
             environments: Vec::new(),
             path: Vec::new(),
@@ -214,7 +223,7 @@ impl<'c, 'a> Trace<'c, 'a> {
     fn push_value(&mut self, shape: Rc<Shape>, number: u32, maker: usize) -> Instance {
         let view = shape.extents.as_deref().and_then(Position::row_major);
         let view = view.map(|position| Rc::new(View { root: number, position }));
-        self.values.push(Value { shape, number, view, known: None, maker: maker as u32 });
+        self.values.push(Value { shape, number, view, known: None, compared: None, maker: maker as u32 });
         self.values.len() as u32 - 1
     }
 }
@@ -327,8 +336,8 @@ impl Follower<'_, '_, '_> {
     fn bind(&mut self, environment: usize, value: ValueId, instance: Instance) {
         let mut instance = instance;
         let cuts = self.cuts;
-        for (position, cut) in cuts.iter().enumerate() {
-            if cut.graph == self.position && cut.value == value && cut.instance == self.path {
+        for position in self.cuts_of.get(&value).into_iter().flatten().copied() {
+            if cuts[position].instance == self.path {
                 let node = Node {
                     graph: self.position,
                     operation: OperationId::new(0),
@@ -337,7 +346,8 @@ impl Follower<'_, '_, '_> {
                     results: self.trace.values.len() as u32..self.trace.values.len() as u32 + 1,
                     world: false,
                 };
-                let copy = Value { maker: self.trace.nodes.len() as u32, ..self.trace.values[instance as usize].clone() };
+                let copy =
+                    Value { maker: self.trace.nodes.len() as u32, ..self.trace.values[instance as usize].clone() };
                 self.trace.values.push(copy);
                 instance = node.results.start;
                 self.trace.nodes.push(node);
@@ -371,7 +381,8 @@ impl Follower<'_, '_, '_> {
         if is_followed(facts, operation) {
             return self.enter(operation, environment, operands);
         }
-        let world = facts.is_open_to_world(operation);
+        // What talks to the world inside a region that is not followed, does so here.
+        let world = facts.is_open_to_world(operation) || facts.moves_world[operation.index()];
         let named = operands.len();
         let captured = self.captured(operation);
         operands.extend(self.look_up_all(environment, &captured));
@@ -387,7 +398,14 @@ impl Follower<'_, '_, '_> {
         self.plain(operation, environment, operands, named, world);
     }
 
-    fn plain(&mut self, operation: OperationId, environment: usize, operands: Vec<Instance>, named: usize, world: bool) {
+    fn plain(
+        &mut self,
+        operation: OperationId,
+        environment: usize,
+        operands: Vec<Instance>,
+        named: usize,
+        world: bool,
+    ) {
         let (graph, node) = (self.graph, self.trace.nodes.len());
         let facts = &self.trace.claim.graphs[self.position];
         let first = self.trace.values.len() as u32;
@@ -396,7 +414,7 @@ impl Follower<'_, '_, '_> {
         for (position, result) in results.iter().enumerate() {
             let shape = self.shape(result);
             let taken: Vec<&Value> = operands.iter().map(|operand| &self.trace.values[*operand as usize]).collect();
-            let mut value = Value { shape, number: 0, view: None, known: None, maker: node as u32 };
+            let mut value = Value { shape, number: 0, view: None, known: None, compared: None, maker: node as u32 };
             self.trace.numbering.describe(graph, operation, position, pure, &taken, &mut value);
             self.trace.values.push(value);
         }
@@ -637,8 +655,7 @@ impl Follower<'_, '_, '_> {
     fn fold(&mut self, environment: usize, operation: OperationId) {
         let operands = self.look_up_all(environment, self.graph.operands(operation));
         let before = self.lengths();
-        let argument_ids: Vec<ValueId> =
-            self.graph.arguments(self.graph.regions_of(operation)[1]).iter().collect();
+        let argument_ids: Vec<ValueId> = self.graph.arguments(self.graph.regions_of(operation)[1]).iter().collect();
         let changing: Vec<usize> = (0..operands.len()).filter(|at| !self.is_kept(operation, *at)).collect();
         let initial: Vec<Instance> = changing.iter().map(|at| operands[*at]).collect();
         let folded = self.trace.loops.len();

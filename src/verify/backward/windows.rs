@@ -10,10 +10,7 @@ use crate::graph::Attribute;
 fn paddings(question: &Question<'_, '_, '_, '_>, rank: usize) -> Option<Vec<(i64, i64)>> {
     let Some(attribute) = question.attribute("padding") else { return Some(vec![(0, 0); rank]) };
     let Attribute::Dense(dense) = attribute else { return None };
-    let shape = constants::Shape {
-        extents: Some([rank as u64, 2].into()),
-        class: constants::Class::Signed(64),
-    };
+    let shape = constants::Shape { extents: Some([rank as u64, 2].into()), class: constants::Class::Signed(64) };
     let known = constants::Known::constant(dense, &shape)?;
     let at = |row: usize, column: u64| known.get(&[row as u64, column]).map(|bits| bits as i64);
     (0..rank).map(|row| Some((at(row, 0)?, at(row, 1)?))).collect()
@@ -70,16 +67,12 @@ pub(super) fn convolution(question: &Question<'_, '_, '_, '_>, needed: &mut Need
     let Attribute::Other(text) = question.attribute("dimension_numbers")? else { return None };
     let (inputs, output) = text.split_once("->")?;
     let (left, right) = inputs.split_once('x')?;
-    let place = |list: &str, name: &str| {
-        list.trim_matches(['[', ']', ' ']).split(',').position(|word| word.trim() == name)
-    };
+    let place =
+        |list: &str, name: &str| list.trim_matches(['[', ']', ' ']).split(',').position(|word| word.trim() == name);
     let single = |name: &str| question.attribute(name).is_none_or(|groups| groups.as_integer() == Some(1));
     let is_plain = single("feature_group_count") && single("batch_group_count");
     let result = question.result_extents()?;
-    let sides = [
-        (0, place(left, "b")?, place(output, "b")?),
-        (1, place(right, "o")?, place(output, "f")?),
-    ];
+    let sides = [(0, place(left, "b")?, place(output, "b")?), (1, place(right, "o")?, place(output, "f")?)];
     for (operand, own_place, out_place) in sides {
         let own = question.extents(operand)?;
         let fits = own.get(own_place)? == result.get(out_place)?;

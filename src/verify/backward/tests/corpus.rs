@@ -81,7 +81,10 @@ fn one_step_of_routing_by_where_is_proved_and_a_run_is_refused() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/d_routing_where");
     assert_eq!(outcome(&folder, Within::Step), (Some(true), Vec::new()));
     let (holds, problems) = outcome(&folder, Within::Run);
-    assert!(holds == Some(false) && problems.iter().any(|problem| problem.contains("optimization_barrier")), "{problems:?}");
+    assert!(
+        holds == Some(false) && problems.iter().any(|problem| problem.contains("optimization_barrier")),
+        "{problems:?}"
+    );
 }
 
 /// Two functions that are jitted apart, linked by their policy.
@@ -90,7 +93,8 @@ fn systems_of_two_functions_are_proved_and_refused_as_one() {
     use crate::verdict::{CertificateEdge, Hop};
     for (name, holds) in [("two_functions", true), ("two_functions_leak", false)] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/jax").join(name);
-        let read = |file: &str| crate::capture::read(&std::fs::read(folder.join(file)).expect("a step")).expect("a step");
+        let read =
+            |file: &str| crate::capture::read(&std::fs::read(folder.join(file)).expect("a step")).expect("a step");
         let graphs = [read("belief_step.mlir"), read("desire_step.mlir")];
         let edge = |from: (usize, &str), to: (usize, &str), hop: Hop| CertificateEdge {
             from: (from.0, PytreePath::parse(from.1)),
@@ -101,10 +105,8 @@ fn systems_of_two_functions_are_proved_and_refused_as_one() {
             certificate(&graphs[0], Within::Run, "desire_step:scope:probe_reward", "belief_step:output:**.beliefs.**");
         certificate.digests = graphs.iter().map(|graph| graph.digest()).collect();
         certificate.names = vec!["belief_step".into(), "desire_step".into()];
-        certificate.edges = vec![
-            edge((0, "result.2"), (1, "seen"), Hop::Link),
-            edge((1, "result.2"), (0, "weights"), Hop::Carried),
-        ];
+        certificate.edges =
+            vec![edge((0, "result.2"), (1, "seen"), Hop::Link), edge((1, "result.2"), (0, "weights"), Hop::Carried)];
         let names = ["belief_step", "desire_step"];
         let graphs: Vec<&TrainingGraph> = graphs.iter().collect();
         let claim = Claim::new(&certificate, &graphs, &BySelectors { names: &names })

@@ -6,6 +6,7 @@ mod steps;
 
 use super::*;
 use crate::graph::TrainingGraph;
+use crate::index::Id;
 use crate::verdict::{CERTIFICATE_VERSION, Certificate, Evidence, Verdict, Within};
 use crate::verify::BySelectors;
 
@@ -46,7 +47,8 @@ fn step(inputs: &[(&str, &str)], body: &str, outputs: &[(&str, &str, &str)], res
 
 fn problems_within(graph: &TrainingGraph, within: Within, allowed: &Allowed<'_>, cut: &[CutElement]) -> Vec<String> {
     let certificate = certificate(graph, within, "scope:probe", "output:result.sink");
-    let claim = Claim::new(&certificate, &[graph], &BySelectors { names: &[] }).unwrap_or_else(|error| panic!("{error:?}"));
+    let claim =
+        Claim::new(&certificate, &[graph], &BySelectors { names: &[] }).unwrap_or_else(|error| panic!("{error:?}"));
     check(&claim, allowed, cut)
 }
 
