@@ -192,10 +192,6 @@ const MOST_LITERALS: usize = 16;
 pub(super) struct Condition(Vec<Literal>);
 
 impl Condition {
-    pub fn literals(&self) -> &[Literal] {
-        &self.0
-    }
-
     /// With more literals; none if it cannot be true.
     pub fn and(&self, more: &[Literal]) -> Option<Condition> {
         let mut all = self.0.clone();

@@ -133,8 +133,8 @@ impl Elements {
     }
 
     /// Each block by itself; none: nothing of it is left.
-    pub fn map(&self, mut to: impl FnMut(&Block) -> Option<Block>) -> Elements {
-        Elements::of_blocks(self.blocks.iter().filter_map(|block| to(block)))
+    pub fn map(&self, to: impl FnMut(&Block) -> Option<Block>) -> Elements {
+        Elements::of_blocks(self.blocks.iter().filter_map(to))
     }
 
     /// The same elements in row-major order under another shape with as many elements.

@@ -306,11 +306,11 @@ pub(super) fn scatter(question: Asked<'_, '_, '_, '_, '_>, needed: &mut Needed) 
     let mut written = Elements::default();
     for block in question.demand.elements.blocks() {
         let mut wide: Block = update.iter().map(|extent| (0, *extent)).collect();
-        for dimension in 0..own.len() {
+        for (dimension, side) in block.iter().enumerate() {
             if let Some(batch) = windows.batched[dimension] {
-                wide[batch] = block[dimension];
+                wide[batch] = *side;
             } else if let Some(place) = windows.along[dimension].filter(|_| windows.is_fixed(dimension)) {
-                wide[place] = (block[dimension].0, block[dimension].1.min(update[place]));
+                wide[place] = (side.0, side.1.min(update[place]));
             }
         }
         let batch: Block = windows.of_indices.iter().map(|(at, _)| wide[*at]).collect();

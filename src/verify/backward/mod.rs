@@ -14,6 +14,7 @@ mod demand;
 mod dot;
 mod elements;
 mod facts;
+mod follow;
 mod indexing;
 mod movement;
 mod numbering;
