@@ -30,47 +30,94 @@ pub(super) fn is_identity(kind: Kind) -> bool {
 
 /// Whether each element of the result depends on the same element of each operand (of rank 0: on its only one).
 pub(super) fn is_elementwise(kind: Kind) -> bool {
-    (kind as usize) <= (Kind::Select as usize)
-        || matches!(
-            kind,
-            Kind::BroadcastAdd
-                | Kind::BroadcastAnd
-                | Kind::BroadcastCompare
-                | Kind::BroadcastDivide
-                | Kind::BroadcastMaximum
-                | Kind::BroadcastMinimum
-                | Kind::BroadcastMultiply
-                | Kind::BroadcastOr
-                | Kind::BroadcastPower
-                | Kind::BroadcastSelect
-                | Kind::BroadcastSubtract
-                | Kind::BroadcastXor
-                | Kind::Acos
-                | Kind::Acosh
-                | Kind::Asin
-                | Kind::AsinAcosKernel
-                | Kind::Asinh
-                | Kind::Atan
-                | Kind::Atanh
-                | Kind::BesselI1e
-                | Kind::Conjugate
-                | Kind::Cosh
-                | Kind::Digamma
-                | Kind::Erf
-                | Kind::ErfInv
-                | Kind::Erfc
-                | Kind::IsInf
-                | Kind::IsNegInf
-                | Kind::IsPosInf
-                | Kind::Lgamma
-                | Kind::MultiplyHigh
-                | Kind::NextAfter
-                | Kind::Polygamma
-                | Kind::Sinh
-                | Kind::Square
-                | Kind::ChloTan
-                | Kind::Zeta
-        )
+    matches!(
+        kind,
+        Kind::Abs
+            | Kind::Cbrt
+            | Kind::Ceil
+            | Kind::Convert
+            | Kind::Cosine
+            | Kind::CountLeadingZeros
+            | Kind::Exponential
+            | Kind::ExponentialMinusOne
+            | Kind::Floor
+            | Kind::Imag
+            | Kind::IsFinite
+            | Kind::Log
+            | Kind::LogPlusOne
+            | Kind::Logistic
+            | Kind::Negate
+            | Kind::Not
+            | Kind::PopulationCount
+            | Kind::Real
+            | Kind::ReducePrecision
+            | Kind::RoundNearestAfz
+            | Kind::RoundNearestEven
+            | Kind::Rsqrt
+            | Kind::Sign
+            | Kind::Sine
+            | Kind::Sqrt
+            | Kind::Tan
+            | Kind::Tanh
+            | Kind::UniformDequantize
+            | Kind::UniformQuantize
+            | Kind::Add
+            | Kind::And
+            | Kind::Atan2
+            | Kind::Compare
+            | Kind::Complex
+            | Kind::Divide
+            | Kind::Maximum
+            | Kind::Minimum
+            | Kind::Multiply
+            | Kind::Or
+            | Kind::Power
+            | Kind::Remainder
+            | Kind::ShiftLeft
+            | Kind::ShiftRightArithmetic
+            | Kind::ShiftRightLogical
+            | Kind::Subtract
+            | Kind::Xor
+            | Kind::Clamp
+            | Kind::Select
+            | Kind::BroadcastAdd
+            | Kind::BroadcastAnd
+            | Kind::BroadcastCompare
+            | Kind::BroadcastDivide
+            | Kind::BroadcastMaximum
+            | Kind::BroadcastMinimum
+            | Kind::BroadcastMultiply
+            | Kind::BroadcastOr
+            | Kind::BroadcastPower
+            | Kind::BroadcastSelect
+            | Kind::BroadcastSubtract
+            | Kind::BroadcastXor
+            | Kind::Acos
+            | Kind::Acosh
+            | Kind::Asin
+            | Kind::AsinAcosKernel
+            | Kind::Asinh
+            | Kind::Atan
+            | Kind::Atanh
+            | Kind::BesselI1e
+            | Kind::Conjugate
+            | Kind::Cosh
+            | Kind::Digamma
+            | Kind::Erf
+            | Kind::ErfInv
+            | Kind::Erfc
+            | Kind::IsInf
+            | Kind::IsNegInf
+            | Kind::IsPosInf
+            | Kind::Lgamma
+            | Kind::MultiplyHigh
+            | Kind::NextAfter
+            | Kind::Polygamma
+            | Kind::Sinh
+            | Kind::Square
+            | Kind::ChloTan
+            | Kind::Zeta
+    )
 }
 
 /// Between two known shapes; none if it is not understood.

@@ -358,3 +358,35 @@ fn branches_by_one_index_exclude_each_other_but_the_last_takes_the_rest() {
     refused(&step(["first", "x", "y"]));
     refused(&step(["x", "y", "first"]));
 }
+
+/// More trips than are unrolled: the loop is followed once for all of them, and its values are still told apart.
+#[test]
+fn a_long_loop_is_followed_once_for_all_trips() {
+    let long = |sink: &str, given: &str, limit: &str| {
+        let body = source("s", "x", "4xf32")
+            + &format!(
+                "    %zero = stablehlo.constant dense<0> : tensor<i32>
+    %one = stablehlo.constant dense<1> : tensor<i32>
+    %long = stablehlo.constant dense<1000000> : tensor<i32>
+    %w:4 = stablehlo.while(%i = %zero, %a = %y, %b = %y, %k = %s) : tensor<i32>, tensor<4xf32>, tensor<4xf32>, \
+                 tensor<4xf32>
+    cond {{
+      %more = stablehlo.compare LT, %i, {limit}, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %more : tensor<i1>
+    }} do {{
+      %next = stablehlo.add %i, %one : tensor<i32>
+      %c = stablehlo.add %a, %k : tensor<4xf32>
+      %d = stablehlo.cosine %{given} : tensor<4xf32>
+      stablehlo.return %next, %c, %d, %k : tensor<i32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+    }}"
+            );
+        let inputs = [("x", "4xf32"), ("y", "4xf32"), ("limit", "i32")];
+        super::step(&inputs, &body, &[("sink", "4xf32", sink)], "")
+    };
+    for limit in ["%long", "%limit"] {
+        proved(&long("w#2", "b", limit));
+        refused(&long("w#1", "b", limit));
+        refused(&long("w#2", "a", limit));
+        refused(&long("w#3", "b", limit));
+    }
+}
