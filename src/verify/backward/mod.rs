@@ -1,0 +1,104 @@
+//! A proof by demand: which elements might reach a sink, asked from the sinks backwards.
+//!
+//! Two runs of the step are equal in all inputs that are no source, and the results of source operations differ as they
+//! like. An element is *demanded* under a condition if a difference in it might reach a sink where the condition holds.
+//! If no element of a source is demanded, no bit of a sink differs.
+//!
+//! **Invariants.** Sets only grow, conditions only weaken: what is not understood demands everything. A condition speaks
+//! only of values that cannot differ between the runs. It uses nothing of the analysis that made the claim.
+
+mod bodies;
+mod conditions;
+mod constants;
+mod demand;
+mod dot;
+mod elements;
+mod facts;
+mod follow;
+mod indexing;
+mod movement;
+mod numbering;
+mod rules;
+mod taint;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod windows;
+
+use std::collections::BTreeSet;
+
+use super::Claim;
+use crate::graph::{OperationId, OperationKind, PytreePath, ValueId};
+
+/// A product, by graph and operation.
+pub(super) type Site = (usize, OperationId);
+
+/// What a proof may take for granted.
+pub(super) struct Allowed<'a> {
+    /// No operand of a masked product is infinite or NaN, and +0 equals -0 there.
+    pub finite: bool,
+    /// Inputs whose elements are 0 or 1.
+    pub binary: &'a [PytreePath],
+}
+
+/// Elements that count as equal in both runs: what passes through them is bounded elsewhere.
+pub(super) struct CutElement {
+    pub graph: usize,
+    /// The calls, and the loops with the trip, that lead to it from the entry. Branches are not listed: a value says
+    /// which branch it is in.
+    pub instance: Vec<(OperationId, Option<u32>)>,
+    pub value: ValueId,
+    /// Blocks of elements, `first..end` for each dimension.
+    pub boxes: Vec<Vec<(u64, u64)>>,
+}
+
+/// A proof, or why there is none.
+pub(super) struct Outcome {
+    /// Empty if no source is demanded.
+    pub problems: Vec<String>,
+    /// The products at which [`Allowed::finite`] was made use of.
+    pub finite: BTreeSet<Site>,
+}
+
+/// Problems; empty if no source is demanded.
+pub(super) fn check(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Vec<String> {
+    prove(claim, allowed, cut).problems
+}
+
+/// The same, with what the proof rests on.
+pub(super) fn prove(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Outcome {
+    let refused = |problem: String| Outcome { problems: vec![problem], finite: BTreeSet::new() };
+    if let Some(problem) = wrong_cut(claim, cut) {
+        return refused(problem.into());
+    }
+    let trace = match trace::Trace::new(claim, cut) {
+        Ok(trace) => trace,
+        Err(problem) => return refused(problem),
+    };
+    if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
+        return refused("a cut names an instance of a value that there is not".into());
+    }
+    let facts = facts::Facts::new(&trace, allowed);
+    let mut demands = demand::Demands::new(&trace, &facts, cut);
+    demands.run();
+    Outcome { problems: demands.problems, finite: demands.sites }
+}
+
+fn wrong_cut(claim: &Claim<'_>, cut: &[CutElement]) -> Option<&'static str> {
+    for cut in cut {
+        let Some(facts) = claim.graphs.get(cut.graph) else { return Some("a cut names a graph that there is not") };
+        let graph = facts.graph;
+        for (operation, trip) in &cut.instance {
+            let known = graph.operations().get(*operation).map(|operation| operation.kind);
+            if known == Some(OperationKind::While) && trip.is_none() {
+                return Some("a cut inside a loop whose trips are not counted bounds nothing");
+            }
+        }
+        let extents = graph.values().get(cut.value).and_then(|_| graph.tensor_type(cut.value));
+        let rank = extents.and_then(|tensor| tensor.rank());
+        if rank.is_none() || cut.boxes.iter().any(|block| Some(block.len()) != rank) {
+            return Some("a cut does not fit its value");
+        }
+    }
+    None
+}
