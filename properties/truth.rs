@@ -6,7 +6,7 @@ use openloop::flow::{Crossings, Phases, Port, Sources, System, propagate};
 use openloop::graph::{PytreePath, ScopePath};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
-use openloop::verdict::{RunReport, Verdict, Within};
+use openloop::verdict::{Assumption, Channel, RunReport, Verdict, Within};
 use openloop::verify::{BySelectors, verify};
 use serde_json::Value;
 
@@ -18,6 +18,14 @@ struct Truth {
     sinks: String,
     /// The right verdict for one step and for a run.
     expected: [(Within, Verdict); 2],
+    /// What the step grants, and the right verdicts without it.
+    assume: Vec<Assumption>,
+    expected_without: Option<[(Within, Verdict); 2]>,
+    /// Inputs that are data.
+    data: Vec<String>,
+    /// The right channel, and the most bits, for one step and for a run; where the step says so.
+    channels: [Option<Channel>; 2],
+    bits: [Option<u64>; 2],
     /// How many sinks changed when the step was run with another reward: after one step, after four.
     changed: [usize; 2],
     carried: Vec<(String, String)>,
@@ -41,6 +49,15 @@ fn truth(step: &Path) -> Truth {
         },
         str::to_string,
     );
+    let assume = json["assume"].as_array().into_iter().flatten().map(|text| {
+        let text = text.as_str().expect("an assumption");
+        match text.strip_prefix("binary:") {
+            Some(path) => Assumption::Binary(PytreePath::parse(path)),
+            None => serde_json::from_value(Value::from(text)).expect("an assumption"),
+        }
+    });
+    let without = |within: &str| json["expected_without"][within].as_str().map(verdict);
+    let expected_without = without("step").zip(without("run"));
     let changed = ["measured_changed_sink_outputs", "measured_changed_belief_outputs"]
         .iter()
         .find_map(|key| json.get(*key))
@@ -57,16 +74,28 @@ fn truth(step: &Path) -> Truth {
             (Within::Step, expected("step", "leak_one_step")),
             (Within::Run, expected("run", "leak_multi_step")),
         ],
+        assume: assume.collect(),
+        expected_without: expected_without.map(|(step, run)| [(Within::Step, step), (Within::Run, run)]),
+        data: json["data"].as_array().into_iter().flatten().map(|text| text.as_str().expect("a selector").into()).collect(),
+        channels: ["step", "run"].map(|within| {
+            let channel = json["expected_channel"].get(within)?;
+            Some(serde_json::from_value(channel.clone()).expect("a channel"))
+        }),
+        bits: ["step", "run"].map(|within| json["expected_bits_at_most"].get(within)?.as_u64()),
         changed: ["1", "4"].map(|steps| changed[steps].as_u64().expect("a count") as usize),
         carried: carried.collect(),
     }
 }
 
-fn check(step: &Path, truth: &Truth) -> RunReport {
+fn check(step: &Path, truth: &Truth, assume: &[Assumption]) -> RunReport {
     let graph = corpus::graph(&step.join("step.mlir"));
     let select = |text: &str| vec![Selector::parse(text).expect("a selector")];
     let scope = format!("scope:{}", truth.scope);
-    let mut policy = FlowPolicy::from_flags(select(&scope), select(&truth.sinks), None, Vec::new()).expect("a policy");
+    let data = truth.data.iter().map(|text| Selector::parse(text).expect("a selector")).collect();
+    let mut policy = FlowPolicy::from_flags(select(&scope), select(&truth.sinks), None, assume.to_vec())
+        .expect("a policy")
+        .with_data(data)
+        .expect("selectors of inputs");
     // Where structure does not tell, the fixture says what its own training loop does.
     if graph.carried_pairs(&Default::default()).is_err() {
         for (output, input) in &truth.carried {
@@ -105,7 +134,7 @@ fn every_step_gets_the_verdict_that_running_it_showed() {
     for step in corpus::steps() {
         let name = corpus::name(&step);
         let truth = truth(&step);
-        let report = check(&step, &truth);
+        let report = check(&step, &truth, &truth.assume);
         for (number, (within, right)) in truth.expected.into_iter().enumerate() {
             let entry = report.invariants.iter().find(|entry| entry.within == within).expect("both are reported");
             let known = wrong.iter().find(|(step, when, ..)| *step == name && *when == within);
@@ -134,6 +163,21 @@ fn every_step_gets_the_verdict_that_running_it_showed() {
                 assert!(!entry.witness.is_empty(), "{name}: a violation has a path");
             }
             assert!(!entry.assumptions.is_empty(), "{name}: every verdict says what it rests on");
+            if let (Some(channel), Verdict::Violated) = (truth.channels[number], entry.verdict) {
+                assert_eq!(entry.channel, channel, "{name} [{}]: {:?}", within.as_str(), entry.witnesses);
+            }
+            if let (Some(most), Verdict::Violated) = (truth.bits[number], entry.verdict) {
+                let bits = entry.bits_per_step.unwrap_or_else(|| panic!("{name}: no bound in bits"));
+                assert!(bits.at_most <= most, "{name} [{}]: {bits:?}, expected at most {most}", within.as_str());
+            }
+        }
+        // Without what it grants the step says what running it with infinities and NaN showed.
+        if let Some(expected) = truth.expected_without {
+            let report = check(&step, &truth, &[]);
+            for (within, right) in expected {
+                let entry = report.invariants.iter().find(|entry| entry.within == within).expect("both are reported");
+                assert_eq!(entry.verdict, right, "{name} [{}] without assumptions", within.as_str());
+            }
         }
     }
     assert_eq!(wrong_seen, wrong.len(), "an entry of the list of what is wrong names no step");

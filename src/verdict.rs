@@ -390,12 +390,6 @@ pub struct InvariantReport {
     /// Bounds that the policy set instead of denying every flow.
     #[serde(default, skip_serializing_if = "Bounds::is_empty")]
     pub bounds: Bounds,
-    /// What the policy grants.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub granted: Vec<Assumption>,
-    /// What shows that the bounds are kept.
-    #[serde(skip)]
-    pub bounded: Option<RefinedEvidence>,
     /// Whether parts of tensors and conditions were told apart: not where a limit was hit, and not where labels on
     /// whole tensors were enough.
     #[serde(default)]

@@ -44,8 +44,6 @@ impl Run<'_> {
             channel: Channel::None,
             bits_per_step: None,
             bounds: invariant.bounds,
-            bounded: None,
-            granted: invariant.assume.clone(),
             refined: false,
             only_if_not_finite: false,
             repair: None,
@@ -89,10 +87,11 @@ impl Run<'_> {
                     .into(),
             ),
         }
+        let mut bounded = None;
         match report.verdict {
             Verdict::Violated => {
                 if let Some(Ok(refined)) = &refined {
-                    self.explain_leak(&mut report, &asked, refined);
+                    bounded = self.explain_leak(&mut report, &asked, refined);
                 }
                 if report.witnesses.is_empty() {
                     report.witnesses = witnesses(&self.system, &sources, &labels, counted, &groups);
@@ -101,7 +100,7 @@ impl Run<'_> {
                     report.channel = Channel::Content;
                 }
                 report.only_if_not_finite = report.refined && self.holds_if_finite(&asked);
-                if report.bounded.is_some() {
+                if bounded.is_some() {
                     report.verdict = Verdict::Holds;
                 }
             }
@@ -135,7 +134,16 @@ impl Run<'_> {
         if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
             report.warnings.push("the evidence would be larger than a gigabit, so there is no certificate".into());
         } else if certificates && is_certified {
-            report.certificate = Some(self.certificate(&report, &labels, counted));
+            let evidence = match (report.verdict, bounded) {
+                (Verdict::Violated, _) => Evidence::Paths(report.witnesses.clone()),
+                (_, Some(bounded)) => Evidence::Refined(bounded),
+                (_, None) if report.refined => {
+                    let assume = invariant.assume.clone();
+                    Evidence::Refined(RefinedEvidence { assume, ..RefinedEvidence::default() })
+                }
+                (_, None) => evidence(&self.system, &labels),
+            };
+            report.certificate = Some(self.certificate(&report, counted, evidence));
         }
         report
     }
@@ -444,7 +452,7 @@ impl Run<'_> {
         self.graphs.iter().map(|named| of_graph(named.graph)).sum()
     }
 
-    fn certificate(&self, report: &InvariantReport, labels: &Labels, counted: Crossings) -> Certificate {
+    fn certificate(&self, report: &InvariantReport, counted: Crossings, evidence: Evidence) -> Certificate {
         let edges = self.edges.iter().filter(|edge| match edge.hop {
             Hop::Carried => counted.carried,
             Hop::Environment => counted.environment,
@@ -464,14 +472,7 @@ impl Run<'_> {
             terminal: self.overrides.iter().flat_map(|said| said.terminal.clone()).collect(),
             edges: edges.cloned().collect(),
             verdict: report.verdict,
-            evidence: match report.verdict {
-                Verdict::Violated => Evidence::Paths(report.witnesses.clone()),
-                _ if report.bounded.is_some() => Evidence::Refined(report.bounded.clone().unwrap_or_default()),
-                _ if report.refined => {
-                    Evidence::Refined(RefinedEvidence { assume: report.granted.clone(), ..RefinedEvidence::default() })
-                }
-                _ => evidence(&self.system, labels),
-            },
+            evidence,
         }
     }
 }

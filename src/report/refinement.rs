@@ -59,8 +59,14 @@ impl Run<'_> {
         refine(&self.system, &asked.question(&[]))
     }
 
-    /// What is said of a leak: paths, channels, bits. `whole` is the refined answer with all that is carried.
-    pub(super) fn explain_leak(&self, report: &mut InvariantReport, asked: &Asked<'_>, whole: &Refined) {
+    /// What is said of a leak: paths, channels, bits. `whole` is the refined answer with all that is carried. Gives the
+    /// evidence that it keeps the bounds of the policy, if it does.
+    pub(super) fn explain_leak(
+        &self,
+        report: &mut InvariantReport,
+        asked: &Asked<'_>,
+        whole: &Refined,
+    ) -> Option<RefinedEvidence> {
         let first;
         let carries_on = |sink: &Port| self.system.edges.iter().any(|edge| edge.from == *sink);
         let refined = match asked.sinks.iter().any(carries_on) {
@@ -70,7 +76,7 @@ impl Run<'_> {
                     first = found;
                     &first
                 }
-                Err(Limit) => return,
+                Err(Limit) => return None,
             },
             false => whole,
         };
@@ -93,7 +99,7 @@ impl Run<'_> {
         report.bits_per_step = total.as_ref().map(|found| Bits { at_most: found.bits, exact: found.exact });
         let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
         report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
-        report.bounded = self.within_bounds(leak, asked, &channels, total.as_ref());
+        self.within_bounds(leak, asked, &channels, total.as_ref())
     }
 
     /// The shortest path to each group, with its channel.

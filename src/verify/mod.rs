@@ -7,11 +7,13 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "certificates do not carry refined claims yet"))]
 mod backward;
+mod channels;
 mod doubts;
 mod facts;
 mod labels;
 mod local;
 mod paths;
+mod refined;
 #[cfg(test)]
 mod tests;
 
@@ -59,6 +61,11 @@ pub fn verify(
     let problems = match (&certificate.evidence, certificate.verdict) {
         (Evidence::Labels(evidence), Verdict::Holds) => {
             let mut problems = labels::check(&claim, evidence);
+            problems.extend(doubts_of(certificate, &claim, selectors)?);
+            problems
+        }
+        (Evidence::Refined(evidence), Verdict::Holds) => {
+            let mut problems = refined::check(&claim, evidence);
             problems.extend(doubts_of(certificate, &claim, selectors)?);
             problems
         }
