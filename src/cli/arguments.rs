@@ -33,7 +33,7 @@ Exit codes: 0 all hold; 1 violated; 2 usage, configuration, input or I/O; 3 vacu
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check invariants: a proof, or the path
-    Check(CheckArguments),
+    Check(Box<CheckArguments>),
     /// Show what is in a step: inputs, outputs, groups, scopes, carried pairs, operations
     Inspect(InspectArguments),
     /// Write a commented first policy from what is seen in a step

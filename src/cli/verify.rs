@@ -96,7 +96,8 @@ fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[
     let same_evidence = match &certificate.evidence {
         Evidence::Paths(paths) => {
             let is_shown = paths.iter().any(|witness| witness.path == entry.witness);
-            *paths == entry.witnesses && is_shown && entry.sinks_reached > 0
+            // A path shows that something gets through, and not that it is more than a bound allows.
+            *paths == entry.witnesses && is_shown && entry.sinks_reached > 0 && entry.bounds.is_empty()
         }
         // Something gets through, and no more than the policy allows.
         Evidence::Refined(evidence) if !evidence.bounds.is_empty() => evidence.bounds == entry.bounds,
@@ -182,17 +183,34 @@ mod tests {
         assert_eq!(within_bounds(&refined(bounds)), says);
     }
 
+    /// An entry of a report.
+    fn entry(bounds: &str, reached: usize) -> InvariantReport {
+        let text = format!(
+            r#"{{"name": "", "within": "run", "from": [], "to": [], "verdict": "holds", "assumptions": [],
+            "sources": 1, "sinks_reached": {reached}, "sinks": 1, "witness": [], "witnesses": [], "environment": [],
+            "opaque": [], "confirmed": "untested", "bounds": {bounds}}}"#
+        );
+        serde_json::from_str(&text).expect("an entry")
+    }
+
+    #[test]
+    fn a_path_certifies_no_excess_over_a_bound() {
+        let path = r#"{"group": "g", "sink": "g", "sinks_reached": 1, "sinks": 1, "route": "step", "path": []}"#;
+        let witness: crate::verdict::Witness = serde_json::from_str(path).expect("a path");
+        let evidence = Evidence::Paths(vec![witness.clone()]);
+        let certificate = Certificate { verdict: Verdict::Violated, evidence, ..refined(Bounds::default()) };
+        let says = |bounds: &str| {
+            let entry =
+                InvariantReport { verdict: Verdict::Violated, witnesses: vec![witness.clone()], ..entry(bounds, 1) };
+            says_the_same(&entry, &certificate, &[])
+        };
+        assert!(says("{}"));
+        assert!(!says(r#"{"max_bits_per_step": 1}"#));
+    }
+
     /// A proof of bounds proves no other bounds, and no denial.
     #[test]
     fn a_report_says_the_bounds_that_its_certificate_proves() {
-        let entry = |bounds: &str, reached: usize| -> InvariantReport {
-            let text = format!(
-                r#"{{"name": "", "within": "run", "from": [], "to": [], "verdict": "holds", "assumptions": [],
-                "sources": 1, "sinks_reached": {reached}, "sinks": 1, "witness": [], "witnesses": [], "environment": [],
-                "opaque": [], "confirmed": "untested", "bounds": {bounds}}}"#
-            );
-            serde_json::from_str(&text).expect("an entry")
-        };
         let bounds = Bounds { max_channel: None, max_bits_per_step: Some(32) };
         let says = |entry: &InvariantReport, bounds| says_the_same(entry, &refined(bounds), &[]);
         assert!(says(&entry(r#"{"max_bits_per_step": 32}"#, 1), bounds));
