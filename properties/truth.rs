@@ -76,7 +76,12 @@ fn truth(step: &Path) -> Truth {
         ],
         assume: assume.collect(),
         expected_without: expected_without.map(|(step, run)| [(Within::Step, step), (Within::Run, run)]),
-        data: json["data"].as_array().into_iter().flatten().map(|text| text.as_str().expect("a selector").into()).collect(),
+        data: json["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|text| text.as_str().expect("a selector").into())
+            .collect(),
         channels: ["step", "run"].map(|within| {
             let channel = json["expected_channel"].get(within)?;
             Some(serde_json::from_value(channel.clone()).expect("a channel"))

@@ -170,6 +170,11 @@ pub fn certified() -> RunReport {
             boxes: vec![vec![vec![(0, 4), (6, 8)], vec![(0, 1)]]],
         }],
         bounds: Bounds { max_channel: Some(Channel::Selection), max_bits_per_step: Some(64) },
+        channels: vec![ChannelClaim {
+            sink: (0, fakes::path("result.0.beliefs.w")),
+            channel: Channel::Timing,
+            pivots: vec![CutElement { graph: 0, instance: Vec::new(), value: 3, boxes: Vec::new() }],
+        }],
     };
     report.invariants[2].certificate = Some(certificate(Verdict::Holds, Evidence::Refined(refined)));
     report

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
 
-use super::*;
 use super::refinement::Asked;
+use super::*;
 use crate::flow::refined::{Limit, Refined};
 use crate::flow::{
     Crossings, Labels, Port, SinkGroup, Strength, backward_slice, evidence, invisible_cotangents, opaque_crossings,

@@ -46,7 +46,8 @@ impl Run<'_> {
                     }
                     if assumed.binary.len() == before {
                         let explained = Selector::parse(&format!("input:{path}")).map(|it| self.explain_unmatched(&it));
-                        unmatched.push(format!("`binary:{path}`: {}", explained.unwrap_or_else(|error| error.to_string())));
+                        unmatched
+                            .push(format!("`binary:{path}`: {}", explained.unwrap_or_else(|error| error.to_string())));
                     }
                 }
             }
@@ -152,7 +153,9 @@ impl Run<'_> {
             pivots.dedup();
             let element = |node: u32| {
                 let facts = &leak.nodes[node as usize];
-                Some(self.cut_element(leak, &CutPart { place: facts.place?, elements: facts.elements.clone(), bits: 0 }))
+                Some(
+                    self.cut_element(leak, &CutPart { place: facts.place?, elements: facts.elements.clone(), bits: 0 }),
+                )
             };
             let pivots = pivots.into_iter().filter_map(element).collect();
             Some(ChannelClaim { sink: (sink.graph, path.clone()), channel: found.channel, pivots })

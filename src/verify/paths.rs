@@ -2,7 +2,7 @@
 
 use super::local::{argument_takes, result_takes};
 use super::{Claim, Facts};
-use crate::graph::{Definition, FunctionId, OperationId, TrainingGraph, ValueId};
+use crate::graph::{Definition, FunctionId, OperationId, OperationKind, TrainingGraph, ValueId};
 use crate::index::Id;
 use crate::verdict::{Hop, Route, Witness, WitnessStep};
 
@@ -112,10 +112,46 @@ fn local(facts: &Facts<'_>, step: &WitnessStep, at: &At, value: ValueId) -> Resu
     if !facts.is_transparent(operation) || facts.called(operation).is_some() {
         return Err("the operation is opaque, or a call that is not entered");
     }
-    if !takes.contains(&at.value) {
+    let walks =
+        matches!(graph.operation(operation).kind, OperationKind::While | OperationKind::If | OperationKind::Case);
+    if !takes.contains(&at.value) && (walks || !takes_through_body(facts, operation, takes, at.value)) {
         return Err("the value does not depend on the one before");
     }
     told_right(graph, step, Some(operation))
+}
+
+/// Whether something in the regions of an operation, which these values were taken from, takes from a value: a path may step
+/// over a body that runs for each element.
+fn takes_through_body(facts: &Facts<'_>, operation: OperationId, mut open: Vec<ValueId>, from: ValueId) -> bool {
+    let graph = facts.graph;
+    let inside = graph.operations_inside(operation);
+    let mut seen = Vec::new();
+    while let Some(value) = open.pop() {
+        if value == from {
+            return true;
+        }
+        if seen.contains(&value) {
+            continue;
+        }
+        seen.push(value);
+        match graph.value(value).definition {
+            Definition::Result(maker, _) if inside.contains(maker) && facts.called(maker).is_some() => {
+                open.extend(graph.operands(maker));
+            }
+            Definition::Result(maker, position) if inside.contains(maker) => {
+                open.extend(result_takes(facts, maker, position as usize));
+            }
+            Definition::Argument(region, position) => {
+                let Some(parent) = graph.region(region).parent else { continue };
+                let index = graph.regions_of(parent).iter().position(|candidate| *candidate == region);
+                if let Some(index) = index.filter(|_| parent == operation || inside.contains(parent)) {
+                    open.extend(argument_takes(facts, parent, index, position as usize));
+                }
+            }
+            Definition::Result(..) => {}
+        }
+    }
+    false
 }
 
 fn enter(facts: &Facts<'_>, step: &WitnessStep, at: &mut At, value: ValueId) -> Result<(), &'static str> {
