@@ -156,6 +156,47 @@ fn a_mask_in_another_place_is_another_mask() {
     ));
 }
 
+#[test]
+fn a_mask_is_shifted_with_its_slice() {
+    let sliced = |mask: &str| {
+        let body = format!(
+            "{SOURCE}    %a = stablehlo.select %m, %s, %y : tensor<8xi1>, tensor<8xf32>
+    %b = stablehlo.slice %a [1:8] : (tensor<8xf32>) -> tensor<7xf32>
+    %o = stablehlo.slice %n [{mask}] : (tensor<8xi1>) -> tensor<7xi1>
+    %none = stablehlo.constant dense<0.0> : tensor<7xf32>
+    %out = stablehlo.select %o, %b, %none : tensor<7xi1>, tensor<7xf32>"
+        );
+        step(&[("x", "8xf32"), ("route", "8xi32")], &body, &[("sink", "7xf32", "out")], "")
+    };
+    proved(&sliced("1:8"));
+    refused(&sliced("0:7"));
+}
+
+/// Rows by an index: a constant one is followed, any other may be the row of the source.
+#[test]
+fn an_index_that_is_not_known_may_be_any() {
+    let taken = |index: &str, rows: &str| {
+        let body = format!(
+            "    %s = stablehlo.tanh %x : tensor<4xf32> loc(\"step/probe/tanh\")
+    %row = stablehlo.reshape %s : (tensor<4xf32>) -> tensor<1x4xf32>
+    %above = stablehlo.slice %stack [0:1, 0:4] : (tensor<3x4xf32>) -> tensor<1x4xf32>
+    %below = stablehlo.slice %stack [2:3, 0:4] : (tensor<3x4xf32>) -> tensor<1x4xf32>
+    %all = stablehlo.concatenate %above, %row, %below, dim = 0 : (tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>) \
+             -> tensor<3x4xf32>
+    %rows = stablehlo.constant dense<{rows}> : tensor<2x1xi32>
+    %out = \"stablehlo.gather\"(%all, %{index}) <{{dimension_numbers = #stablehlo.gather<offset_dims = [1], \
+             collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 4>}}> \
+             : (tensor<3x4xf32>, tensor<2x1xi32>) -> tensor<2x4xf32>"
+        );
+        let inputs = [("x", "4xf32"), ("stack", "3x4xf32"), ("any", "2x1xi32")];
+        step(&inputs, &body, &[("sink", "2x4xf32", "out")], "")
+    };
+    proved(&taken("rows", "[[0], [2]]"));
+    proved(&taken("rows", "[[-5], [9]]"));
+    refused(&taken("rows", "[[0], [1]]"));
+    refused(&taken("any", "[[0], [2]]"));
+}
+
 /// A loop of unknown length: in each trip the mask comes from what the trip before made.
 #[test]
 fn a_guard_is_not_carried_over_a_back_edge() {
@@ -184,6 +225,36 @@ fn a_guard_is_not_carried_over_a_back_edge() {
     // The mask of the step is the same in all trips, the flag is not.
     proved(&looped("mask"));
     refused(&looped("flag"));
+}
+
+/// What one trip stores where its flag is off, the next reads where its own flag is on.
+#[test]
+fn the_flag_of_a_trip_is_not_the_flag_of_the_next() {
+    let looped = |stored: &str| {
+        let body = format!(
+            "    %s = stablehlo.tanh %x : tensor<8xf32> loc(\"step/probe/tanh\")
+    %one = stablehlo.constant dense<1> : tensor<i32>
+    %zeros = stablehlo.constant dense<0.0> : tensor<8xf32>
+    %w:4 = stablehlo.while(%i = %start, %acc = %z, %flag = %mask, %out = %z) : tensor<i32>, tensor<8xf32>, \
+             tensor<8xi1>, tensor<8xf32>
+    cond {{
+      %more = stablehlo.compare LT, %i, %limit, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %more : tensor<i1>
+    }} do {{
+      %next = stablehlo.add %i, %one : tensor<i32>
+      %off = stablehlo.not %flag : tensor<8xi1>
+      %steady = stablehlo.not %mask : tensor<8xi1>
+      %stored = stablehlo.select %{stored}, %s, %zeros : tensor<8xi1>, tensor<8xf32>
+      %part = stablehlo.select %flag, %acc, %zeros : tensor<8xi1>, tensor<8xf32>
+      %read = stablehlo.select %mask, %part, %zeros : tensor<8xi1>, tensor<8xf32>
+      stablehlo.return %next, %stored, %off, %read : tensor<i32>, tensor<8xf32>, tensor<8xi1>, tensor<8xf32>
+    }}"
+        );
+        let inputs = [("x", "8xf32"), ("z", "8xf32"), ("mask", "8xi1"), ("start", "i32"), ("limit", "i32")];
+        step(&inputs, &body, &[("sink", "8xf32", "w#3")], "")
+    };
+    refused(&looped("off"));
+    proved(&looped("steady"));
 }
 
 #[test]
