@@ -5,7 +5,6 @@
 //! recomputed from the certificate's selectors and paths. It accepts only what it has checked: an unknown version, an
 //! unknown verdict, a field that does not fit is a refusal. There is no search here, only one look at each fact.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "certificates do not carry refined claims yet"))]
 mod backward;
 mod channels;
 mod doubts;

@@ -26,6 +26,9 @@ const MOST_STEPS: usize = 2_000_000;
 /// A loop that takes more steps than this is not unrolled.
 const MOST_STEPS_OF_A_LOOP: usize = 400_000;
 
+/// A loop without a label in sight is looked into for the masks that it may make, and not for longer than this.
+const MOST_STEPS_OF_A_QUIET_LOOP: usize = 20_000;
+
 /// One call of a function.
 struct Frame {
     /// The first value of the function.
@@ -42,6 +45,8 @@ struct Unrolling {
     outer: u32,
     mark: Mark,
     steps: usize,
+    /// No label is in sight.
+    quiet: bool,
 }
 
 /// A loop whose iterations are not told apart.
@@ -271,13 +276,12 @@ impl<'m, 'g> Machine<'m, 'g> {
             }
             match kind {
                 OperationKind::While | OperationKind::If | OperationKind::Case => {
-                    if self.nothing_happens_in(operation) {
-                        self.unlabelled(operation);
-                        continue;
-                    }
                     self.tasks.push(Task::Run { at, end });
                     match kind {
-                        OperationKind::While => self.begin_loop(operation),
+                        OperationKind::While => {
+                            let quiet = self.nothing_happens_in(operation);
+                            self.begin_loop(operation, quiet);
+                        }
                         _ => self.begin_branches(operation),
                     }
                     return Ok(());
@@ -288,11 +292,8 @@ impl<'m, 'g> Machine<'m, 'g> {
         Ok(())
     }
 
-    /// A loop or a choice with no label in sight: what it computes does not matter.
+    /// A loop with no label in sight.
     fn nothing_happens_in(&mut self, operation: OperationId) -> bool {
-        if self.graph.operation(operation).kind != OperationKind::While {
-            return false; // a choice may give on a mask
-        }
         let interior = self.interiors.of(operation);
         let graph = self.graph;
         let taken = graph.operands(operation).iter().chain(&interior.captures);
@@ -405,9 +406,15 @@ impl<'m, 'g> Machine<'m, 'g> {
 
     // --- loops that count
 
-    fn begin_loop(&mut self, operation: OperationId) {
-        let unrolling =
-            Unrolling { operation, iteration: 0, outer: self.instance(), mark: self.leak.mark(), steps: self.steps };
+    fn begin_loop(&mut self, operation: OperationId, quiet: bool) {
+        let unrolling = Unrolling {
+            operation,
+            iteration: 0,
+            outer: self.instance(),
+            mark: self.leak.mark(),
+            steps: self.steps,
+            quiet,
+        };
         let carried = self.graph.operands(operation).iter().map(|operand| self.fact(*operand)).collect();
         self.begin_iteration(unrolling, carried);
     }
@@ -441,8 +448,15 @@ impl<'m, 'g> Machine<'m, 'g> {
     fn decide(&mut self, unrolling: Unrolling, carried: &[Fact]) {
         let (condition, body) = self.regions_of_loop(unrolling.operation);
         let predicate = self.fact(self.graph.yields(condition)[0]);
+        let most = if unrolling.quiet { MOST_STEPS_OF_A_QUIET_LOOP } else { MOST_STEPS_OF_A_LOOP };
         let goes_on = match predicate.single() {
-            Some(Scalar::Integer(goes_on)) if self.steps - unrolling.steps <= MOST_STEPS_OF_A_LOOP => goes_on != 0,
+            Some(Scalar::Integer(goes_on)) if self.steps - unrolling.steps <= most => goes_on != 0,
+            _ if unrolling.quiet => {
+                self.leak.truncate(unrolling.mark);
+                self.frame().instance = unrolling.outer;
+                self.unlabelled(unrolling.operation);
+                return;
+            }
             _ => {
                 self.leak.truncate(unrolling.mark);
                 self.frame().instance = unrolling.outer;

@@ -9,7 +9,7 @@ use super::machine::Machine;
 use super::numbering::{Recipe, View};
 use crate::graph::{Attribute, ElementType, OperationId, OperationKind as Kind, ValueId};
 use crate::index::Id;
-use crate::lattice::{Affine, Atom, Elements, Guard, Literal, Pick};
+use crate::lattice::{Affine, Atom, AxisImage, Elements, Guard, Literal, Pick};
 use crate::transfer::images::{Image, image, is_element_by_element, picks};
 use crate::transfer::{Dependence, Opacity, Rule, rule_of};
 
@@ -420,6 +420,7 @@ impl Machine<'_, '_> {
                 constants::iota(usize::try_from(dimension).ok()?, extents, element)
             }
             Kind::Concatenate | Kind::Pad => self.assembled(operation, kind, operands, extents),
+            Kind::DynamicUpdateSlice => self.overwritten(operation, operands, extents),
             kind if is_element_by_element(kind) && !operands.is_empty() => {
                 let known: Option<Vec<&Known>> = operands.iter().map(|fact| fact.known.as_deref()).collect();
                 let mut known: Vec<Known> = known?.into_iter().cloned().collect();
@@ -484,6 +485,25 @@ impl Machine<'_, '_> {
             }
             let inside = source.iter().zip(inner_extents).all(|(at, extent)| *at >= 0 && (*at as u64) < *extent);
             if inside { inner.element(&source, inner_extents) } else { Some(padding) }
+        })
+    }
+
+    /// A known tensor with a known window at a known place.
+    fn overwritten(&self, operation: OperationId, operands: &[Fact], extents: &[u64]) -> Option<Known> {
+        let Image::Axes(axes) = self.image(operation, 1, 0, operands) else { return None };
+        let (whole, window) = (operands[0].known.as_deref()?, operands[1].known.as_deref()?);
+        let window_extents = self.extents(self.graph.operands(operation)[1])?;
+        let lows: Option<Vec<i64>> = (axes.iter())
+            .map(|axis| match axis {
+                AxisImage::Placed { low, .. } => Some(*low),
+                _ => None,
+            })
+            .collect();
+        let lows = lows?;
+        constants::assembled(extents, |index| {
+            let index: Vec<i64> = index.iter().map(|at| *at as i64).collect();
+            let inner: Vec<i64> = index.iter().zip(&lows).map(|(at, low)| at - low).collect();
+            window.element(&inner, &window_extents).or_else(|| whole.element(&index, extents))
         })
     }
 
