@@ -238,6 +238,24 @@ impl Numbering {
                     known[0].get(&shifted)
                 })
             }
+            Kind::DynamicUpdateSlice => {
+                let window = operands.get(1)?.shape.domain();
+                let mut starts = Vec::new();
+                for (dimension, start) in known.get(2..)?.iter().enumerate() {
+                    let start = operands[dimension + 2].shape.class.integer(start.scalar()?)?;
+                    let most = extents.get(dimension)?.checked_sub(*window.get(dimension)?)?;
+                    starts.push(start.clamp(0, i128::from(most)) as u64);
+                }
+                Known::build(extents, |index| {
+                    let inner: Option<Vec<u64>> =
+                        index.iter().zip(&starts).map(|(at, start)| at.checked_sub(*start)).collect();
+                    let inside = |inner: &Vec<u64>| inner.iter().zip(window).all(|(at, extent)| at < extent);
+                    match inner.filter(inside) {
+                        Some(inner) => known[1].get(&inner),
+                        None => known[0].get(index),
+                    }
+                })
+            }
             Kind::Reduce if operands.len() == 2 => {
                 let body = self.bodies.of(graph, operation).simple?;
                 let class = operands[0].shape.class;
