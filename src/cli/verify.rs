@@ -162,7 +162,7 @@ mod tests {
             terminal: Vec::new(),
             edges: Vec::new(),
             verdict: Verdict::Holds,
-            evidence: Evidence::Refined(RefinedEvidence { assume, cut: Vec::new(), bounds }),
+            evidence: Evidence::Refined(RefinedEvidence { assume, bounds, ..RefinedEvidence::default() }),
         }
     }
 
