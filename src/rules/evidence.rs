@@ -38,8 +38,9 @@ pub struct Evidence<'a, 'g> {
 /// One step of the path: a part of a tensor that came to be, not only another name of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    pub node: u32,
     pub place: Place,
+    /// The operand that the path comes from.
+    pub from: Option<Place>,
     /// The operation that made it; none for an input.
     pub kind: Option<Kind>,
     /// Whether it depends on the step before as on a test or an index.
@@ -76,13 +77,14 @@ impl<'e, 'g> Trace<'e, 'g> {
             if let Some(place) = facts.place
                 && facts.origin != Origin::Copied
             {
-                trace.steps.push(trace.step(node, place, link));
+                let from = before.and_then(|before| leak.nodes[before as usize].place);
+                trace.steps.push(trace.step(from, place, link));
             }
         }
         trace
     }
 
-    fn step(&self, node: u32, place: Place, link: Option<Link>) -> Step {
+    fn step(&self, from: Option<Place>, place: Place, link: Option<Link>) -> Step {
         let crossed = match link {
             Some(Link::Cross(crossing, Some(edge))) => {
                 let edge = self.evidence.system.edges[edge as usize];
@@ -91,8 +93,8 @@ impl<'e, 'g> Trace<'e, 'g> {
             _ => None,
         };
         Step {
-            node,
             place,
+            from,
             kind: self.kind(place),
             implicit: link == Some(Link::Flow(Dependence::Implicit)),
             cotangent: self.is_cotangent(place),
@@ -127,10 +129,10 @@ impl<'e, 'g> Trace<'e, 'g> {
         (0..count).filter_map(|position| self.resolver.operand(place, position)).collect()
     }
 
-    /// The operands of a step that the source does not reach, and that are not the same in every step.
-    pub fn other_operands(&self, place: Place) -> Vec<Place> {
-        let operands = self.operands(place).into_iter();
-        operands.filter(|operand| !self.is_labelled(*operand) && !self.is_constant(*operand)).collect()
+    /// The operands of a step beside the one that the path comes from; constants are left out.
+    pub fn other_operands(&self, step: &Step) -> Vec<Place> {
+        let operands = self.operands(step.place).into_iter();
+        operands.filter(|operand| Some(*operand) != step.from && !self.is_constant(*operand)).collect()
     }
 
     /// Whether a value is made of constants alone.

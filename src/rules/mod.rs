@@ -70,7 +70,7 @@ rules! {
     "OL115" "tied-parameters" "A parameter of the beliefs has a second role, in which the reward trains it." "content";
     "OL116" "optimizer-mask-passes-gradients" "A mask of the optimizer applies raw gradients." "content";
     "OL117" "momentum-on-zeroed-gradients" "A gradient was zeroed after the momentum took it." "content" "timing";
-    "OL118" "prioritised-or-filtered-sampling" "The reward chooses on which data the beliefs are trained." "selection";
+    "OL118" "prioritised-or-filtered-sampling" "The reward chooses on which data the beliefs are trained." "selection" "content";
     "OL119" "shared-random-key" "The beliefs draw from a random key that the reward has moved on." "content";
     "OL120" "running-statistics" "The beliefs are normalised by a statistic that the reward has changed." "content";
     "OL121" "moving-average" "An average mixes what the reward has trained into what the probe reads." "content";

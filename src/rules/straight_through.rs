@@ -11,7 +11,7 @@ const MOST_PLACES: usize = 64;
 
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let Some((residual, cotangents)) = trace.gradient() else { return false };
-    let met = cotangents.iter().flat_map(|step| trace.other_operands(step.place));
+    let met = cotangents.iter().flat_map(|step| trace.other_operands(step));
     let read = trace.made_of(met.chain([residual]));
     let graph = trace.resolver.graph(residual);
     let position = trace.resolver.graph_position(residual);

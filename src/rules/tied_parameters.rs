@@ -22,7 +22,7 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
         return false;
     }
     let products = cotangents.iter().rev().filter(|step| matches!(step.kind, Some(Kind::DotGeneral | Kind::Scatter | Kind::Multiply)));
-    let used_with = products.map(|step| trace.other_operands(step.place)).find(|operands| !operands.is_empty());
+    let used_with = products.map(|step| trace.other_operands(step)).find(|operands| !operands.is_empty());
     used_with.is_some_and(|values| values.iter().any(|value| is_second_role(trace, parameter, *value, &read)))
 }
 
