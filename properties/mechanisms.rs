@@ -3,7 +3,7 @@
 use openloop::flow::explain::{Channels, leak_path};
 use openloop::flow::refined::{Assumed, Question, Refined, refine};
 use openloop::flow::{Crossings, Phases, Port, SinkGroup, Sources, System};
-use openloop::graph::{PytreePath, TrainingGraph};
+use openloop::graph::{PairingOverride, PytreePath, TrainingGraph};
 use openloop::policy::Selector;
 use openloop::rules::{Evidence, mechanism};
 use openloop::verdict::{Channel, Route, Within};
@@ -16,6 +16,17 @@ fn outputs(graph: &TrainingGraph, selector: &str) -> Vec<Port> {
     found.into_iter().map(|position| Port { graph: 0, position }).collect()
 }
 
+/// What is declared of carried values, as far as both ends are in this graph.
+fn declared(graph: &TrainingGraph, truth: &Value) -> PairingOverride {
+    let mut declared = PairingOverride::default();
+    if graph.carried_pairs(&declared).is_err() {
+        let end = |pair: &Value, end: &str| PytreePath::parse(pair[end].as_str().expect("a path"));
+        let pairs = truth["carried"].as_array().into_iter().flatten();
+        declared.pairs.extend(pairs.map(|pair| (end(pair, "output"), end(pair, "input"))));
+    }
+    declared
+}
+
 /// The code of the violation within one step and within a run, as the report would ask for it; none where all holds.
 fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static str>; 2] {
     let mut sources = Sources::default();
@@ -23,7 +34,7 @@ fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static 
     let found = Selector::parse(&scope).expect("a selector").resolve(graph);
     sources.add(0, found.operations, found.inputs);
     let mut system = System::new([graph]);
-    let pairs = graph.carried_pairs(&Default::default()).expect("one pairing");
+    let pairs = graph.carried_pairs(&declared(graph, truth)).expect("one pairing");
     system.carry(0, &pairs);
     let texts = |key: &str| truth[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
     let data: Vec<Port> = texts("data")
@@ -47,8 +58,9 @@ fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static 
         let reached = group.sinks.iter().filter(|sink| refined.output(**sink).is_some());
         let all: Vec<_> = reached.map(|sink| (*sink, channels.of(*sink, next(sink)))).collect();
         let worst = all.iter().map(|(_, channel)| channel.channel).max().unwrap_or(Channel::None);
-        let (sink, channel) = all.iter().find(|(_, channel)| channel.channel == worst)?;
-        let path = leak_path(leak, *sink)?;
+        let worst = all.iter().filter(|(_, channel)| channel.channel == worst);
+        let paths = worst.filter_map(|(sink, channel)| Some((leak_path(leak, *sink)?, sink, channel)));
+        let (path, sink, channel) = paths.min_by_key(|(path, ..)| path.len())?;
         let crosses = path.windows(2).any(|pair| {
             let mut edges = leak.edges.iter().filter(|edge| (edge.from, edge.to) == (pair[0], pair[1]));
             edges.any(|edge| matches!(edge.link, openloop::flow::refined::Link::Cross(..)))

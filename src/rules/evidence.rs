@@ -1,7 +1,9 @@
 //! What a matcher looks at: the path to one sink, step by step, and the graph around it.
 
+use std::collections::VecDeque;
+
 use fixedbitset::FixedBitSet;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::flow::explain::{PortChannel, Resolver};
 use crate::flow::refined::{Leak, LeakEdge, Link, Origin, Place};
@@ -10,7 +12,7 @@ use crate::flow::{Slice, SinkGroup};
 use crate::graph::{Definition, OperationId, OperationKind as Kind, Type};
 use crate::network::Network;
 use crate::transfer::Dependence;
-use crate::verdict::{Route, Within};
+use crate::verdict::{Channel, Route, Within};
 
 /// What is known of how the source reaches one group of sinks.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ pub struct Evidence<'a, 'g> {
     pub leak: &'a Leak,
     /// The group.
     pub group: &'a SinkGroup,
-    /// The sink of the group with the worst channel.
+    /// The sink of the group with the worst channel; of several the nearest.
     pub sink: Port,
     /// Its channel, and what shows it.
     pub channel: &'a PortChannel,
@@ -68,10 +70,12 @@ impl<'e, 'g> Trace<'e, 'g> {
         let labelled = leak.nodes.iter().filter_map(|node| node.place).collect();
         let resolver = Resolver::new(evidence.system, leak);
         let mut trace = Trace { evidence, resolver, steps: Vec::new(), labelled };
-        let pairs: FxHashSet<(u32, u32)> = evidence.path.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let wide = (evidence.channel.channel == Channel::Content).then(|| trace.wide_path()).flatten();
+        let path = wide.as_deref().unwrap_or(evidence.path);
+        let pairs: FxHashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let edges: Vec<&LeakEdge> = leak.edges.iter().filter(|edge| pairs.contains(&(edge.from, edge.to))).collect();
-        for (position, &node) in evidence.path.iter().enumerate() {
-            let before = position.checked_sub(1).map(|before| evidence.path[before]);
+        for (position, &node) in path.iter().enumerate() {
+            let before = position.checked_sub(1).map(|before| path[before]);
             let link = edges.iter().find(|edge| Some(edge.from) == before && edge.to == node).map(|edge| edge.link);
             let facts = &leak.nodes[node as usize];
             if let Some(place) = facts.place
@@ -82,6 +86,40 @@ impl<'e, 'g> Trace<'e, 'g> {
             }
         }
         trace
+    }
+
+    /// A shortest path over tensors alone. Where more than a factor arrives, a way over a single number, such as the norm
+    /// of a clip, is not what shows the mechanism, however short it is.
+    fn wide_path(&self) -> Option<Vec<u32>> {
+        let leak = self.evidence.leak;
+        let is_wide = |node: u32| leak.nodes[node as usize].place.is_some_and(|place| !self.is_scalar(place));
+        let is_counted = |edge: &LeakEdge| match edge.link {
+            Link::Cross(_, pair) => pair.is_some() && self.evidence.route == Route::Carried,
+            Link::Flow(how) => how != Dependence::Opaque,
+            Link::Enter | Link::Leave => true,
+        };
+        let network = self.network(|edge| is_counted(edge) && is_wide(edge.from) && is_wide(edge.to));
+        let mut before: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut open: VecDeque<u32> = leak.sources.iter().copied().collect();
+        let starts: FxHashSet<u32> = leak.sources.iter().copied().collect();
+        let ends: FxHashSet<u32> = self.nodes_of(self.evidence.sink).iter().copied().collect();
+        while let Some(node) = open.pop_front() {
+            if ends.contains(&node) {
+                let mut path = vec![node];
+                while let Some(from) = path.last().and_then(|node| before.get(node)) {
+                    path.push(*from);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            for &next in network.successors(node) {
+                if !starts.contains(&next) && !before.contains_key(&next) {
+                    before.insert(next, node);
+                    open.push_back(next);
+                }
+            }
+        }
+        None
     }
 
     fn step(&self, from: Option<Place>, place: Place, link: Option<Link>) -> Step {
@@ -223,9 +261,13 @@ impl<'e, 'g> Trace<'e, 'g> {
     }
 
     /// Where what depends on the source enters the pass of cotangents for good: the last step before, as a value of the
-    /// forward pass, and the cotangents from there on; none if that is not how the path ends.
+    /// forward pass, and the cotangents from there on; none if that is not how the path ends. What was trained in an
+    /// earlier step is no derivative of this one.
     pub fn gradient(&self) -> Option<(Place, &[Step])> {
         let part = self.last_part();
+        if self.steps[..self.steps.len() - part.len()].iter().any(|step| step.cotangent) {
+            return None;
+        }
         let end = part.iter().rposition(|step| step.cotangent)?;
         let start = part.iter().position(|step| step.cotangent)?;
         let before = part[..start].last()?;

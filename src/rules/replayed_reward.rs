@@ -11,6 +11,7 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let is_target = meets.is_some_and(|step| !step.cotangent && matches!(step.kind, Some(Kind::Subtract | Kind::Add)));
     !before.iter().any(|step| step.cotangent)
         && is_target
+        && !after.iter().any(|step| step.implicit)
         && trace.gradient().is_some()
         && !accumulates(trace, output, input)
 }
