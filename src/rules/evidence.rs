@@ -9,7 +9,7 @@ use crate::flow::explain::{PortChannel, Resolver};
 use crate::flow::refined::{Leak, LeakEdge, Link, Origin, Place};
 use crate::flow::{Crossing, Crossings, Phases, Port, System, backward_slice};
 use crate::flow::{Slice, SinkGroup};
-use crate::graph::{Definition, OperationId, OperationKind as Kind, Type};
+use crate::graph::{Definition, OperationId, OperationKind as Kind, Type, ValueId};
 use crate::network::Network;
 use crate::transfer::Dependence;
 use crate::verdict::{Channel, Route, Within};
@@ -215,6 +215,14 @@ impl<'e, 'g> Trace<'e, 'g> {
         }
     }
 
+    /// Whether it is an input, or an input with something added to it.
+    pub fn is_parameter(&self, place: Place) -> bool {
+        let place = self.base(place);
+        let is_input = |place: Place| self.input(place).is_some();
+        let is_updated = matches!(self.kind(place), Some(Kind::Add | Kind::Subtract));
+        is_input(place) || is_updated && self.operands(place).into_iter().any(is_input)
+    }
+
     /// The input that an output becomes in the next step.
     pub fn next_input(&self, output: Port) -> Option<Port> {
         let carried = |edge: &&crate::flow::SystemEdge| edge.from == output && edge.crossing == Crossing::Carried;
@@ -232,8 +240,17 @@ impl<'e, 'g> Trace<'e, 'g> {
 
     pub fn input_place(&self, port: Port) -> Option<Place> {
         let value = self.evidence.system.graphs[port.graph].inputs().get(port.position)?;
-        let instances = self.evidence.leak.instances.iter();
-        let instance = instances.enumerate().find(|(_, it)| it.parent.is_none() && it.graph as usize == port.graph)?.0;
+        self.of_the_step(port.graph, value)
+    }
+
+    pub fn output_place(&self, port: Port) -> Option<Place> {
+        let value = *self.evidence.system.graphs[port.graph].outputs().get(port.position)?;
+        self.of_the_step(port.graph, value)
+    }
+
+    fn of_the_step(&self, graph: usize, value: ValueId) -> Option<Place> {
+        let mut instances = self.evidence.leak.instances.iter();
+        let instance = instances.position(|it| it.parent.is_none() && it.graph as usize == graph)?;
         Some(Place { instance: instance as u32, value })
     }
 

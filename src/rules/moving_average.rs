@@ -19,7 +19,7 @@ fn is_average(trace: &Trace<'_, '_>, place: Place) -> bool {
     let Some([(a, x), (b, y)]) = parts.as_deref() else { return false };
     (a + b - 1.0).abs() < 1e-4
         && a.min(*b) > 0.0
-        && [x, y].into_iter().filter(|it| trace.is_labelled(**it)).any(|it| is_parameter(trace, *it))
+        && [x, y].into_iter().filter(|it| trace.is_labelled(**it)).any(|it| trace.is_parameter(*it))
 }
 
 /// A number times a tensor.
@@ -43,12 +43,4 @@ fn number(trace: &Trace<'_, '_>, place: Place) -> Option<f64> {
         },
         _ => None,
     }
-}
-
-/// An input, or an input to which something was added.
-fn is_parameter(trace: &Trace<'_, '_>, place: Place) -> bool {
-    let place = trace.base(place);
-    let is_input = |place: Place| trace.input(place).is_some();
-    let updates = matches!(trace.kind(place), Some(Kind::Add | Kind::Subtract));
-    is_input(place) || updates && trace.operands(place).into_iter().any(is_input)
 }

@@ -12,7 +12,9 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
         let tensor = trace.resolver.graph(step.place).tensor_type(step.place.value);
         step.kind == Some(Kind::Xor) && tensor.is_some_and(|tensor| matches!(tensor.element, ElementType::Unsigned(_)))
     };
-    let mixed = trace.steps.iter().filter(|step| is_mixed(step)).count();
-    // Threefry mixes in many rounds; a single exclusive or is any arithmetic.
-    mixed > 2 || trace.steps.iter().any(is_generator)
+    // By itself an exclusive or is any arithmetic; words that it mixed and that become a number or another word by a
+    // shift were drawn.
+    let drawn = trace.steps.iter().skip_while(|step| !is_mixed(step));
+    let is_drawn = drawn.into_iter().any(|step| step.kind == Some(Kind::ShiftRightLogical));
+    is_drawn || trace.steps.iter().any(is_generator)
 }

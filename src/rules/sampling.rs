@@ -1,12 +1,13 @@
 //! `OL118`: the reward chooses the data.
 //!
 //! Where inputs are declared to be data the channel says it. Without a declaration it is seen where an index picks from
-//! an input that no step changes and that is no parameter.
+//! what descends from inputs that are no parameters.
 
 use super::evidence::{Step, Trace};
 use crate::flow::refined::Place;
-use crate::flow::unchanged_input;
-use crate::graph::OperationKind as Kind;
+use crate::flow::Port;
+use crate::graph::{OperationId, OperationKind as Kind};
+use crate::index::Id;
 use crate::verdict::Channel;
 
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
@@ -19,13 +20,20 @@ fn picks_data(trace: &Trace<'_, '_>, step: &Step) -> bool {
     step.implicit && is_pick && picked.is_some_and(|picked| is_data(trace, picked))
 }
 
-/// Whether it is an input, in whole or in part, that comes from outside or stays as it is.
+/// Whether it descends from inputs, and from none that is trained. Constants and counts are tables, not data.
 fn is_data(trace: &Trace<'_, '_>, place: Place) -> bool {
-    trace.input(place).is_some_and(|input| {
-        let mut carried = trace.evidence.system.edges.iter().filter(|edge| edge.to == input).map(|edge| edge.from);
-        carried.all(|output| {
-            let graph = trace.evidence.system.graphs[output.graph].graph();
-            unchanged_input(graph, output.position) == Some(input.position)
-        })
-    })
+    let graph = trace.resolver.graph_position(place);
+    let inputs = trace.made_of([place]).inputs(trace.evidence.system, graph);
+    let is_trained = |position: &usize| {
+        let edges = trace.evidence.system.edges.iter();
+        let mut outputs = edges.filter(|edge| edge.to == Port { graph, position: *position }).map(|edge| edge.from);
+        outputs.any(|output| is_made_by_cotangents(trace, output))
+    };
+    !inputs.is_empty() && !inputs.iter().any(is_trained)
+}
+
+fn is_made_by_cotangents(trace: &Trace<'_, '_>, output: Port) -> bool {
+    let Some(place) = trace.output_place(output) else { return false };
+    let made_of = trace.made_of([place]).operations(trace.evidence.system, output.graph);
+    made_of.ones().any(|operation| trace.evidence.phases[output.graph].of(OperationId::new(operation)).transposed)
 }
