@@ -13,5 +13,6 @@ mod readme;
 mod refined;
 mod regressions;
 mod render;
+mod repairs;
 mod rules;
 mod truth;
