@@ -1,7 +1,5 @@
 //! Repairs of real steps: each that is told has been seen to work.
 
-use std::path::Path;
-
 use openloop::flow::explain::repair;
 use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Phases, Port, Sources, System};
@@ -13,7 +11,8 @@ use serde_json::Value;
 use super::corpus;
 
 /// The repair of a step; none where the invariant holds.
-fn repair_of(graph: &TrainingGraph, scope: &str, sinks: &str, within: Within) -> Option<Repair> {
+fn repair_of(graph: &TrainingGraph, truth: &Truth, within: Within) -> Option<Repair> {
+    let Truth { scope, sinks, finite, binary } = truth;
     let found = Selector::parse(&format!("scope:{scope}")).expect("a selector").resolve(graph);
     let mut sources = Sources::default();
     sources.add(0, found.operations, found.inputs);
@@ -23,7 +22,9 @@ fn repair_of(graph: &TrainingGraph, scope: &str, sinks: &str, within: Within) ->
     if let Ok(pairs) = graph.carried_pairs(&Default::default()) {
         system.carry(0, &pairs);
     }
-    let assumed = Assumed::default();
+    let is_binary = |path: &str| binary.iter().any(|binary| binary == path);
+    let inputs = graph.inputs().enumerate().filter(|(_, (path, _))| is_binary(&path.to_string()));
+    let assumed = Assumed { finite: *finite, binary: inputs.map(|(position, _)| (0, position)).collect() };
     let counted = Crossings::within(within);
     let question = Question { sources: &sources, counted, assumed: &assumed, ends: &sinks, cut: &[] };
     let refined = refine(&system, &question).expect("within the limits");
@@ -35,14 +36,28 @@ fn repair_of(graph: &TrainingGraph, scope: &str, sinks: &str, within: Within) ->
     })
 }
 
-fn truth(step: &Path) -> (String, String) {
-    let json: Value = serde_json::from_slice(&corpus::bytes(&step.join("truth.json"))).expect("JSON");
-    let sinks = json["sinks"].as_str().unwrap_or_else(|| match corpus::name(step).as_bytes()[0] {
+/// What is asked of a step.
+struct Truth {
+    scope: String,
+    sinks: String,
+    finite: bool,
+    binary: Vec<String>,
+}
+
+fn truth(name: &str, json: &Value) -> Truth {
+    let sinks = json["sinks"].as_str().unwrap_or_else(|| match name.as_bytes()[0] {
         b'a' => "output:result.0.**",
         b'e' => "output:result.0.params.beliefs.**",
         _ => "output:result.0.beliefs.**",
     });
-    (json["source_scope"].as_str().expect("a scope").to_string(), sinks.to_string())
+    let assumed: Vec<&str> =
+        json["assume"].as_array().into_iter().flatten().map(|text| text.as_str().expect("text")).collect();
+    Truth {
+        scope: json["source_scope"].as_str().expect("a scope").to_string(),
+        sinks: sinks.to_string(),
+        finite: assumed.contains(&"finite"),
+        binary: assumed.iter().filter_map(|text| text.strip_prefix("binary:")).map(str::to_string).collect(),
+    }
 }
 
 fn show(name: &str, within: Within, repair: &Repair) {
@@ -63,10 +78,11 @@ fn show(name: &str, within: Within, repair: &Repair) {
 fn table() {
     for step in corpus::steps() {
         let graph = corpus::graph(&step.join("step.mlir"));
-        let (scope, sinks) = truth(&step);
+        let json: Value = serde_json::from_slice(&corpus::bytes(&step.join("truth.json"))).expect("JSON");
+        let truth = truth(&corpus::name(&step), &json);
         for within in [Within::Step, Within::Run] {
             let t = std::time::Instant::now();
-            if let Some(repair) = repair_of(&graph, &scope, &sinks, within) {
+            if let Some(repair) = repair_of(&graph, &truth, within) {
                 show(&corpus::name(&step), within, &repair);
                 println!("    {:?}", t.elapsed());
             }
@@ -80,8 +96,7 @@ fn table() {
         let json: Value = serde_json::from_slice(&corpus::bytes(&folder.join("truth.json"))).expect("JSON");
         let graph = corpus::graph(&folder.join("leak.mlir"));
         for within in [Within::Step, Within::Run] {
-            let (scope, sinks) = (json["leak"]["source_scope"].as_str().unwrap(), json["leak"]["sinks"].as_str().unwrap());
-            if let Some(repair) = repair_of(&graph, scope, sinks, within) {
+            if let Some(repair) = repair_of(&graph, &truth("", &json["leak"]), within) {
                 show(&corpus::name(&folder), within, &repair);
             }
         }

@@ -6,7 +6,7 @@ use super::sites::Direction;
 use crate::flow::refined::{Leak, Link};
 use crate::flow::telling::output_path;
 use crate::flow::{Port, System};
-use crate::graph::{Definition, Place};
+use crate::graph::{Definition, Place, PytreePath};
 use crate::verdict::{RepairAction, RepairKind};
 
 /// An action for a report.
@@ -63,10 +63,12 @@ fn short(name: &str) -> &str {
 fn common(system: &System<'_>, sinks: &[Port]) -> String {
     let mut paths = sinks.iter().map(|sink| output_path(system, *sink).segments());
     let first = paths.next().unwrap_or_default();
-    let shared = paths.fold(first.len(), |shared, path| {
-        first.iter().zip(path).take(shared).take_while(|(a, b)| a == b).count()
-    });
-    crate::graph::PytreePath::new(first[..shared].iter().cloned()).to_string()
+    let shared =
+        paths.fold(first.len(), |shared, path| first.iter().zip(path).take(shared).take_while(|(a, b)| a == b).count());
+    match shared {
+        0 | 1 => "the sinks".into(), // `result` says nothing
+        _ => format!("`{}`", PytreePath::new(first[..shared].iter().cloned())),
+    }
 }
 
 struct Words<'w, 'g> {
@@ -80,7 +82,6 @@ struct Words<'w, 'g> {
 impl Words<'_, '_> {
     fn advice(&self) -> String {
         let Words { at, taken, op, sinks, .. } = self;
-        let sinks = if sinks.is_empty() { "the beliefs".to_string() } else { format!("`{sinks}`") };
         match self.action.kind {
             RepairKind::StopGradient => self.stop_gradient(),
             RepairKind::SplitClip => format!(
@@ -128,7 +129,9 @@ impl Words<'_, '_> {
                 "Put `jax.lax.stop_gradient(..)` around what `{from}` takes from outside at {at}: there its gradient \
                  goes back."
             ),
-            _ => format!("Put `jax.lax.stop_gradient(..)` around the value that {at} takes: there the gradient goes back."),
+            _ => format!(
+                "Put `jax.lax.stop_gradient(..)` around the value that {at} takes: there the gradient goes back."
+            ),
         }
     }
 }

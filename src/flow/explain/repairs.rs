@@ -1,19 +1,19 @@
 //! Where to cut: the fewest edits without whose flows nothing reaches a sink, and everything else that is trained by the
 //! source still is. Each is checked by running the analysis again without these flows.
 //!
-//! What stays reached are the other outputs, except those that are only a stage on the way to a sink (its momentum) or
-//! made of one (its moving average). Where keeping all of them is not possible, those that are carried into the next step
-//! are enough: they are what is trained, and the rest is shown to people. Where the source reaches no such output at all,
-//! there is nothing that it trains but the sinks: one parameter set is both boxes, and no cut will do.
+//! What stays reached is what the source may train: the other outputs that the next step takes, except those that are only
+//! a stage on the way to a sink (its momentum) or made of one (its moving average). Outputs that are only shown to people
+//! are not kept. Where the source reaches no such output, and gradients train nothing else either, there is nothing that
+//! it could train but the sinks: one parameter set is both boxes, and no cut will do.
 
 use fixedbitset::FixedBitSet;
 use rustc_hash::FxHashSet;
 
-use super::actions::{Actions, DEAREST_ACTION, Flow, Grouping, NEVER, Training, flow_of, weights};
+use super::actions::{Actions, DEAREST_ACTION, Flow, Gradients, Grouping, NEVER, Training, flow_of, weights};
 use super::advice::action;
 use super::nodes_of;
 use crate::flow::refined::{Leak, Link, Question, refine};
-use crate::flow::{Crossing, Phases, Port, System};
+use crate::flow::{Crossing, Phases, Port, Sources, System};
 use crate::graph::OperationId;
 use crate::network::{Network, Repair as Search, RepairQuery, UNCUTTABLE, smallest_repair};
 use crate::verdict::{Repair, RepairOutcome};
@@ -40,27 +40,22 @@ pub fn repair(
     if leak.edges.len() > MOST_EDGES {
         return not_found(0);
     }
+    let gradients = Gradients::new(system, phases);
     let plan = Plan::new(system, leak, sinks);
-    if plan.trained.is_empty() {
-        let outcome = RepairOutcome::Impossible;
-        return Repair { outcome, actions: Vec::new(), exact: true, lower_bound: 0, verified: false };
+    if plan.kept.is_empty() && !plan.trains_others(&gradients) {
+        return impossible();
     }
-    let mut last = not_found(0);
-    for kept in [&plan.allowed, &plan.trained] {
-        let (found, chosen) = plan.search(kept, phases, masked);
-        let Some((actions, chosen)) = chosen else {
-            last = found;
-            continue;
-        };
-        let flows = plan.flows(&actions, &chosen);
-        if !is_verified(system, question, sinks, kept, &flows) {
-            last = not_found(found.lower_bound);
-            continue;
-        }
-        let told = chosen.iter().map(|group| action(system, leak, sinks, &actions.list[*group as usize - 1]));
-        return Repair { actions: told.collect(), verified: true, ..found };
+    let (found, chosen) = plan.search(question.sources, phases, &gradients, masked);
+    let Some((actions, chosen)) = chosen else { return found };
+    if !is_verified(system, question, sinks, &plan.kept, &plan.flows(&actions, &chosen)) {
+        return not_found(found.lower_bound);
     }
-    last
+    let told = chosen.iter().map(|group| action(system, leak, sinks, &actions.list[*group as usize - 1]));
+    Repair { actions: told.collect(), verified: true, ..found }
+}
+
+fn impossible() -> Repair {
+    Repair { outcome: RepairOutcome::Impossible, actions: Vec::new(), exact: true, lower_bound: 0, verified: false }
 }
 
 fn not_found(lower_bound: u64) -> Repair {
@@ -88,10 +83,10 @@ struct Plan<'p, 'g> {
     between: FixedBitSet,
     /// The sinks that are reached.
     reached: Vec<Port>,
-    /// The outputs that are allowed, and reached.
-    allowed: Vec<Port>,
-    /// Those of them that the next step takes.
-    trained: Vec<Port>,
+    /// The outputs that must stay reached.
+    kept: Vec<Port>,
+    /// The outputs that are none of these: sinks, stages on the way to one, and what is only shown.
+    sinks: FxHashSet<Port>,
     /// All outputs that are reached; the node behind each is the first one behind the leak's, and so on.
     behind: Vec<Port>,
 }
@@ -114,13 +109,22 @@ impl<'p, 'g> Plan<'p, 'g> {
         let forbidden: Vec<u32> = reached.iter().flat_map(|sink| nodes_of(leak, *sink).iter().copied()).collect();
         let mut between = network.reached_from(&leak.sources);
         between.intersect_with(&network.reaching(&forbidden));
-        let allowed = allowed(leak, nodes, &forbidden, &others);
-        let is_carried = |port: &Port| {
-            let mut edges = system.edges.iter().filter(|edge| edge.from == *port);
-            edges.any(|edge| matches!(edge.crossing, Crossing::Carried | Crossing::Link))
-        };
-        let trained = allowed.iter().copied().filter(is_carried).collect();
-        Plan { system, leak, network, edges, nodes, forbidden, between, reached, allowed, trained, behind }
+        let mut kept = allowed(leak, nodes, &forbidden, &others);
+        if !system.edges.is_empty() {
+            kept.retain(|port| is_taken(system, *port));
+        }
+        Plan { system, leak, network, edges, nodes, forbidden, between, reached, kept, sinks, behind }
+    }
+
+    /// Whether gradients also train what the source does not reach, and what is no sink.
+    fn trains_others(&self, gradients: &Gradients) -> bool {
+        (self.system.graphs.iter().enumerate()).any(|(graph, flow)| {
+            flow.outputs().iter().enumerate().any(|(position, value)| {
+                let port = Port { graph, position };
+                let is_clean = nodes_of(self.leak, port).is_empty() && !self.sinks.contains(&port);
+                is_clean && is_taken(self.system, port) && gradients.reach(graph, *value)
+            })
+        })
     }
 
     /// The nodes behind these outputs.
@@ -133,15 +137,17 @@ impl<'p, 'g> Plan<'p, 'g> {
     /// The groups to cut, with what they are, if there are any.
     fn search(
         &self,
-        kept: &[Port],
+        sources: &Sources,
         phases: &[Phases<'g>],
+        gradients: &Gradients,
         masked: &[(usize, OperationId)],
     ) -> (Repair, Option<(Actions<'g>, Vec<u32>)>) {
-        let kept = self.nodes_behind(kept);
+        let kept = self.nodes_behind(&self.kept);
         let grouping = Grouping {
             system: self.system,
             leak: self.leak,
             phases,
+            gradients,
             masked,
             between: &self.between,
             shared: &self.network.reaching(&kept),
@@ -150,7 +156,8 @@ impl<'p, 'g> Plan<'p, 'g> {
         let mut groups = actions.of_edge.clone();
         groups.resize(self.edges.len(), NEVER);
         let sinks = self.nodes_behind(&self.reached);
-        let training = Training::new(self.system, self.leak, phases, &self.network, &self.between, &sinks);
+        let training =
+            Training::new(self.system, sources, self.leak, gradients, &self.between, (self.nodes, &self.edges), &sinks);
         let needed = training.needed(&self.edges, &groups, self.nodes);
         let mut weights = weights(&actions, &needed);
         let mut bound: Option<u64> = None;
@@ -165,7 +172,7 @@ impl<'p, 'g> Plan<'p, 'g> {
             match smallest_repair(&self.network, &query, WORK) {
                 Search::Cut { groups: chosen, lower_bound, exact, .. } => {
                     let bound = *bound.get_or_insert(actions_at_least(lower_bound));
-                    if !training.goes_on(&self.without(&groups, &chosen)) {
+                    if !training.goes_on(&self.edges, &groups, self.nodes, &chosen) {
                         // Together they would end it, so one of them is not for this: the dearest.
                         let Some(dearest) = chosen.into_iter().max_by_key(|group| (weights[*group as usize], *group))
                         else {
@@ -179,11 +186,7 @@ impl<'p, 'g> Plan<'p, 'g> {
                     let repair = Repair { outcome, actions: Vec::new(), exact, lower_bound: bound, verified: false };
                     return (repair, Some((actions, chosen)));
                 }
-                Search::Impossible if round == 0 => {
-                    let outcome = RepairOutcome::Impossible;
-                    let actions = Vec::new();
-                    return (Repair { outcome, actions, exact: true, lower_bound: 0, verified: false }, None);
-                }
+                Search::Impossible if round == 0 => return (impossible(), None),
                 Search::Impossible => break,
                 Search::NotFound { lower_bound } => {
                     bound.get_or_insert(actions_at_least(lower_bound));
@@ -194,11 +197,6 @@ impl<'p, 'g> Plan<'p, 'g> {
         (not_found(bound.unwrap_or(0)), None)
     }
 
-    fn without(&self, groups: &[u32], chosen: &[u32]) -> Network {
-        let stays = self.edges.iter().zip(groups).filter(|(_, group)| !chosen.contains(group));
-        Network::new(self.nodes, &stays.map(|(edge, _)| *edge).collect::<Vec<_>>())
-    }
-
     /// The flows of some groups.
     fn flows(&self, actions: &Actions<'_>, chosen: &[u32]) -> Vec<Flow> {
         let edges = self.leak.edges.iter().zip(&actions.of_edge).filter(|(_, group)| chosen.contains(group));
@@ -207,6 +205,12 @@ impl<'p, 'g> Plan<'p, 'g> {
         flows.dedup();
         flows
     }
+}
+
+/// Whether the next step, or another function, takes an output.
+fn is_taken(system: &System<'_>, port: Port) -> bool {
+    let mut edges = system.edges.iter().filter(|edge| edge.from == port);
+    edges.any(|edge| matches!(edge.crossing, Crossing::Carried | Crossing::Link))
 }
 
 /// So many actions have no less weight.
@@ -220,14 +224,11 @@ fn allowed(leak: &Leak, nodes: u32, forbidden: &[u32], others: &[Port]) -> Vec<P
     let in_step: Vec<(u32, u32)> = in_step.map(|edge| (edge.from, edge.to)).collect();
     let in_step = Network::new(nodes, &in_step);
     let on_the_way = in_step.reaching(forbidden);
-    let is_on_the_way = |port: &Port| nodes_of(leak, *port).iter().any(|node| on_the_way.contains(*node as usize));
+    let is_on_the_way = |port: &Port| nodes_of(leak, *port).iter().all(|node| on_the_way.contains(*node as usize));
     let (stages, ends): (Vec<Port>, Vec<Port>) = others.iter().partition(|port| is_on_the_way(port));
-    let nodes_of_all = |ports: &[Port]| -> Vec<u32> {
-        ports.iter().flat_map(|port| nodes_of(leak, *port).iter().copied()).collect()
-    };
-    // A stage on the way to something else as well is more than a stage, unless all that goes by a sink itself.
-    let mut past: Vec<u32> = nodes_of_all(&stages);
-    past.extend_from_slice(forbidden);
+    let nodes_of_all =
+        |ports: &[Port]| -> Vec<u32> { ports.iter().flat_map(|port| nodes_of(leak, *port).iter().copied()).collect() };
+    let mut past = forbidden.to_vec();
     past.sort_unstable();
     let around: Vec<(u32, u32)> = (leak.edges.iter())
         .filter(|edge| past.binary_search(&edge.from).is_err())
@@ -236,6 +237,7 @@ fn allowed(leak: &Leak, nodes: u32, forbidden: &[u32], others: &[Port]) -> Vec<P
     let reached = Network::new(nodes, &around).reached_from(&leak.sources);
     let is_reached = |port: &Port| nodes_of(leak, *port).iter().any(|node| reached.contains(*node as usize));
     let ends: Vec<Port> = ends.into_iter().filter(is_reached).collect();
+    // A stage on the way to something else as well is more than a stage.
     let leads_to_an_end = in_step.reaching(&nodes_of_all(&ends));
     let is_more = |port: &Port| nodes_of(leak, *port).iter().any(|node| leads_to_an_end.contains(*node as usize));
     let mut allowed: Vec<Port> = stages.into_iter().filter(is_more).chain(ends).collect();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashSet;
 
-use super::actions::operation_of;
+use super::actions::{Gradients, operation_of};
 use super::resolve::Resolver;
 use super::{Incoming, is_copy, operation_at};
 use crate::flow::refined::{Leak, Link, Place};
@@ -49,6 +49,7 @@ pub(super) struct Sites<'c, 'l, 'g> {
     system: &'c System<'g>,
     leak: &'l Leak,
     phases: &'c [Phases<'g>],
+    gradients: &'c Gradients,
     masked: &'c [(usize, OperationId)],
     resolver: Resolver<'l, 'g>,
     incoming: Incoming,
@@ -63,6 +64,7 @@ where
         system: &'c System<'g>,
         leak: &'l Leak,
         phases: &'c [Phases<'g>],
+        gradients: &'c Gradients,
         masked: &'c [(usize, OperationId)],
     ) -> Self {
         let resolver = Resolver::new(system, leak);
@@ -70,6 +72,7 @@ where
             system,
             leak,
             phases,
+            gradients,
             masked,
             resolver,
             incoming: Incoming::new(leak),
@@ -140,28 +143,31 @@ where
         if self.is_key(edge.from) && self.around(&self.outgoing, edge.to, |_, _| true).is_random {
             return RepairKind::SplitKey;
         }
+        let is_near_or_scalar = |node: u32, is_near: bool| is_near || self.is_scalar(node);
         let is_test = edge.link == Link::Flow(Dependence::Implicit) || self.is_boolean(edge.from);
+        let mut measure = None;
         if let Some(scalar) = self.scalar(edge.from) {
-            let before = self.around(&self.incoming, scalar, |node, is_near| is_near || self.is_scalar(node));
-            return match before.first {
-                Some(Measure::Check) => RepairKind::SplitCheck,
-                _ if is_test => RepairKind::DoNotUse,
-                Some(Measure::Norm) => RepairKind::SplitClip,
-                None if before.is_carried && site.direction == Direction::Update => RepairKind::SplitOptimizer,
-                None => RepairKind::DoNotUse,
-            };
-        }
-        if is_test || site.direction != Direction::Update {
-            return RepairKind::DoNotUse;
-        }
-        if self.is_carried_in(edge.from) {
+            let before = self.around(&self.incoming, scalar, is_near_or_scalar);
+            if before.first.is_none() && before.is_carried && self.is_of_gradients(edge.to) {
+                return RepairKind::SplitOptimizer;
+            }
+            measure = before.first;
+        } else if self.is_optimizer_state(edge.from) && site.direction == Direction::Update {
             return RepairKind::SplitOptimizer;
         }
-        match self.around(&self.outgoing, edge.to, |node, is_near| is_near || self.is_scalar(node)).first {
+        if measure.is_none() && !is_test && site.direction == Direction::Update {
+            measure = self.around(&self.outgoing, edge.to, is_near_or_scalar).first;
+        }
+        match measure {
             Some(Measure::Check) => RepairKind::SplitCheck,
             Some(Measure::Norm) => RepairKind::SplitClip,
             None => RepairKind::DoNotUse,
         }
+    }
+
+    fn is_of_gradients(&self, node: u32) -> bool {
+        let place = self.leak.nodes[node as usize].place;
+        place.is_some_and(|place| self.gradients.reach(self.resolver.graph_position(place), place.value))
     }
 
     fn is_scalar(&self, node: u32) -> bool {
@@ -186,9 +192,12 @@ where
         matches!(self.element(node), Some(ElementType::Unsigned(32 | 64)))
     }
 
-    fn is_carried_in(&self, node: u32) -> bool {
-        let mut into = self.incoming.of(node).iter().map(|edge| self.leak.edges[*edge as usize].link);
-        into.any(|link| matches!(link, Link::Cross(Crossing::Carried, _)))
+    /// Whether it is what gradients made of it in the step before.
+    fn is_optimizer_state(&self, node: u32) -> bool {
+        self.incoming.of(node).iter().any(|edge| {
+            let edge = &self.leak.edges[*edge as usize];
+            matches!(edge.link, Link::Cross(Crossing::Carried, _)) && self.is_of_gradients(edge.from)
+        })
     }
 
     /// Whether it is a product with a mask of zeros and ones.
