@@ -3,9 +3,9 @@
 use fixedbitset::FixedBitSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::operation_at;
 use super::resolve::Resolver;
 use super::sites::{Site, Sites};
+use super::{is_copy, operation_at};
 use crate::flow::refined::{Leak, LeakEdge, Link, Place};
 use crate::flow::{Crossings, Phases, Slice, Sources, System, forward_slice};
 use crate::graph::{Definition, OperationId, OperationKind as Kind, ValueId};
@@ -230,6 +230,11 @@ impl Gradients {
         Gradients { cotangents, descends }
     }
 
+    /// Whether a value is a gradient.
+    pub fn contain(&self, graph: usize, value: ValueId) -> bool {
+        self.cotangents.contains(&(graph, value))
+    }
+
     /// Whether a value is a gradient, or made of one.
     pub fn reach(&self, graph: usize, value: ValueId) -> bool {
         self.descends.contains(graph, value)
@@ -267,7 +272,7 @@ impl Training {
             let tensor = resolver.graph(place).tensor_type(place.value);
             tensor.is_some_and(|tensor| tensor.rank() == Some(0))
         };
-        let is_cotangent = |place: Place| gradients.cotangents.contains(&(resolver.graph_position(place), place.value));
+        let is_cotangent = |place: Place| gradients.contain(resolver.graph_position(place), place.value);
         // A norm is no gradient. The gradient of a number is.
         let collapses = |from: Place, to: Place| is_scalar(to) && !is_scalar(from) && !is_cotangent(to);
         let meets_unlabelled = |place: Place| {
@@ -293,7 +298,7 @@ impl Training {
         let (mut clean, mut labelled, mut given_by_sources) = (Vec::new(), Vec::new(), FxHashSet::default());
         for node in between.ones() {
             let Some(place) = leak.nodes[node].place else { continue };
-            if meets_unlabelled(place) {
+            if !is_copy(leak, node as u32) && meets_unlabelled(place) {
                 match is_source(place) {
                     // It adds its own cotangent to that of others: without its own there is no such sum.
                     true => _ = given_by_sources.insert(node as u32),

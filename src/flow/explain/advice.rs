@@ -6,7 +6,7 @@ use super::sites::Direction;
 use crate::flow::refined::{Leak, Link};
 use crate::flow::telling::output_path;
 use crate::flow::{Port, System};
-use crate::graph::{Definition, Place, PytreePath};
+use crate::graph::{Definition, OperationId, Place, PytreePath};
 use crate::verdict::{RepairAction, RepairKind};
 
 /// An action for a report.
@@ -33,7 +33,8 @@ pub(super) fn action(system: &System<'_>, leak: &Leak, sinks: &[Port], action: &
         RepairKind::StopGradient => maker.or(site.operation),
         _ => site.operation.or(maker),
     };
-    let place = operation.and_then(|operation| graph.user_place(graph.operation(operation).place));
+    let place_of = |operation: OperationId| graph.user_place(graph.operation(operation).place);
+    let place = operation.and_then(place_of).or_else(|| site.operation.and_then(place_of));
     let words = Words {
         action,
         at: place.map_or_else(|| format!("`{op}`"), Place::to_string),

@@ -14,9 +14,9 @@ use super::advice::action;
 use super::nodes_of;
 use crate::flow::refined::{Leak, Link, Question, refine};
 use crate::flow::{Crossing, Phases, Port, Sources, System};
-use crate::graph::OperationId;
+use crate::graph::{Definition, OperationId, OperationKind as Kind};
 use crate::network::{Network, Repair as Search, RepairQuery, UNCUTTABLE, smallest_repair};
-use crate::verdict::{Repair, RepairOutcome};
+use crate::verdict::{Repair, RepairAction, RepairOutcome};
 
 /// So many edges are looked at in one search.
 const WORK: u64 = 4_000_000;
@@ -43,15 +43,27 @@ pub fn repair(
     let gradients = Gradients::new(system, phases);
     let plan = Plan::new(system, leak, sinks);
     if plan.kept.is_empty() && !plan.trains_others(&gradients) {
-        return impossible();
+        // Parts of one tensor may be told apart by an edit of the indices, which is no cut.
+        return if plan.has_parts(sinks) { not_found(0) } else { impossible() };
     }
     let (found, chosen) = plan.search(question.sources, phases, &gradients, masked);
     let Some((actions, chosen)) = chosen else { return found };
     if !is_verified(system, question, sinks, &plan.kept, &plan.flows(&actions, &chosen)) {
         return not_found(found.lower_bound);
     }
-    let told = chosen.iter().map(|group| action(system, leak, sinks, &actions.list[*group as usize - 1]));
-    Repair { actions: told.collect(), verified: true, ..found }
+    let mut told: Vec<RepairAction> = Vec::new();
+    for group in chosen {
+        let told_of = action(system, leak, sinks, &actions.list[group as usize - 1]);
+        // A function that all groups call has flows of its own, and yet the edit is one.
+        if !told
+            .iter()
+            .any(|other| (other.kind, &other.place, &other.advice) == (told_of.kind, &told_of.place, &told_of.advice))
+        {
+            told.push(told_of);
+        }
+    }
+    let lower_bound = found.lower_bound.min(told.len() as u64);
+    Repair { actions: told, lower_bound, verified: true, ..found }
 }
 
 fn impossible() -> Repair {
@@ -114,6 +126,20 @@ impl<'p, 'g> Plan<'p, 'g> {
             kept.retain(|port| is_taken(system, *port));
         }
         Plan { system, leak, network, edges, nodes, forbidden, between, reached, kept, sinks, behind }
+    }
+
+    /// Whether a sink is picked out of something else that the next step takes.
+    fn has_parts(&self, sinks: &[Port]) -> bool {
+        sinks.iter().any(|sink| {
+            let graph = self.system.graphs[sink.graph].graph();
+            let value = self.system.output_value(*sink).map(|value| graph.value(value).definition);
+            let Some(Definition::Result(operation, _)) = value else { return false };
+            let is_picked = matches!(
+                graph.operation(operation).kind,
+                Kind::Slice | Kind::DynamicSlice | Kind::Gather | Kind::Reshape | Kind::Call
+            );
+            is_picked && !is_taken(self.system, *sink)
+        })
     }
 
     /// Whether gradients also train what the source does not reach, and what is no sink.

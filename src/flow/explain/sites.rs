@@ -130,24 +130,24 @@ where
         let edge = self.leak.edges[site.edge as usize];
         let Some(operation) = site.operation else {
             return match edge.link {
+                Link::Cross(Crossing::Carried, _) if self.is_loss_scale(edge.from) => RepairKind::SplitCheck,
                 Link::Cross(Crossing::Carried, _) => RepairKind::SplitState,
                 _ => RepairKind::DoNotUse,
             };
         };
-        if site.direction == Direction::Backward {
+        if site.direction == Direction::Backward || self.adds_gradients(site, operation) {
             return RepairKind::StopGradient;
         }
         if self.is_masked(site, operation, edge.to) {
             return RepairKind::MaskByWhere;
         }
-        if self.is_key(edge.from) && self.around(&self.outgoing, edge.to, |_, _| true).is_random {
+        if self.is_key(edge.from) && self.around(&self.outgoing, edge.to, |_, _| true).is_random() {
             return RepairKind::SplitKey;
         }
-        let is_near_or_scalar = |node: u32, is_near: bool| is_near || self.is_scalar(node);
         let is_test = edge.link == Link::Flow(Dependence::Implicit) || self.is_boolean(edge.from);
         let mut measure = None;
         if let Some(scalar) = self.scalar(edge.from) {
-            let before = self.around(&self.incoming, scalar, is_near_or_scalar);
+            let before = self.before(scalar);
             if before.first.is_none() && before.is_carried && self.is_of_gradients(edge.to) {
                 return RepairKind::SplitOptimizer;
             }
@@ -156,13 +156,30 @@ where
             return RepairKind::SplitOptimizer;
         }
         if measure.is_none() && !is_test && site.direction == Direction::Update {
-            measure = self.around(&self.outgoing, edge.to, is_near_or_scalar).first;
+            // A square and its sum: further on, any gradient comes to some norm.
+            measure = self.around(&self.outgoing, edge.to, |node, tensors| tensors < 2 || self.is_scalar(node)).first;
         }
         match measure {
             Some(Measure::Check) => RepairKind::SplitCheck,
             Some(Measure::Norm) => RepairKind::SplitClip,
             None => RepairKind::DoNotUse,
         }
+    }
+
+    /// What a number is made of: tensors only near it.
+    fn before(&self, scalar: u32) -> Around {
+        self.around(&self.incoming, scalar, |node, tensors| tensors < NEAR || self.is_scalar(node))
+    }
+
+    fn is_loss_scale(&self, node: u32) -> bool {
+        self.scalar(node).is_some_and(|scalar| self.before(scalar).first == Some(Measure::Check))
+    }
+
+    /// Whether it adds up what two derivatives gave for the same parameters.
+    fn adds_gradients(&self, site: &Site, operation: OperationId) -> bool {
+        let facts = self.system.graphs[site.graph].graph();
+        facts.operation(operation).kind == Kind::Add
+            && facts.operands(operation).iter().all(|operand| self.gradients.contain(site.graph, *operand))
     }
 
     fn is_of_gradients(&self, node: u32) -> bool {
@@ -259,9 +276,9 @@ where
         None
     }
 
-    /// What is found around a node, the nearest first. `goes_on` is asked of each node, and told whether tensors may
-    /// still be crossed.
-    fn around(&self, edges: &Incoming, node: u32, goes_on: impl Fn(u32, bool) -> bool) -> Around {
+    /// What is found around a node, the nearest first. `goes_on` is asked of each node, and told how many tensors were
+    /// crossed since the last number.
+    fn around(&self, edges: &Incoming, node: u32, goes_on: impl Fn(u32, usize) -> bool) -> Around {
         let mut found = Around::default();
         let mut seen = FxHashSet::from_iter([node]);
         let mut open = VecDeque::from([(node, 0)]);
@@ -279,12 +296,14 @@ where
                     // Only NaN differs from itself.
                     Kind::Compare if operands.len() == 2 && operands[0] == operands[1] => Some(Measure::Check),
                     Kind::Sqrt | Kind::Rsqrt if self.is_scalar(node) => Some(Measure::Norm),
-                    Kind::Rng | Kind::RngBitGenerator | Kind::Xor | Kind::ShiftRightLogical => {
-                        found.is_random = true;
-                        None
-                    }
                     _ => None,
                 };
+                match facts.operation(operation).kind {
+                    Kind::Rng | Kind::RngBitGenerator => found.generates = true,
+                    Kind::Xor => found.mixes = true,
+                    Kind::ShiftLeft => found.rotates = true,
+                    _ => {}
+                }
                 found.first = found.first.or(measure);
             }
             let tensors = if self.is_scalar(node) { 0 } else { tensors + 1 };
@@ -292,7 +311,7 @@ where
                 let edge = &self.leak.edges[*edge as usize];
                 let next = if edge.from == node { edge.to } else { edge.from };
                 found.is_carried |= matches!(edge.link, Link::Cross(Crossing::Carried, _));
-                if goes_on(next, tensors < NEAR) && seen.insert(next) {
+                if goes_on(next, tensors) && seen.insert(next) {
                     open.push_back((next, tensors));
                 }
             }
@@ -311,6 +330,15 @@ enum Measure {
 #[derive(Default)]
 struct Around {
     first: Option<Measure>,
-    is_random: bool,
     is_carried: bool,
+    generates: bool,
+    mixes: bool,
+    rotates: bool,
+}
+
+impl Around {
+    /// Whether random bits are made: by an operation for it, or as Threefry does, by rotations and exclusive or.
+    fn is_random(&self) -> bool {
+        self.generates || (self.mixes && self.rotates)
+    }
 }
