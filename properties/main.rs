@@ -14,5 +14,6 @@ mod readme;
 mod refined;
 mod regressions;
 mod render;
+mod repairs;
 mod rules;
 mod truth;
