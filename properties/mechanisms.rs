@@ -82,7 +82,9 @@ fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static 
             let mut line = String::new();
             for &node in &path {
                 let Some(place) = leak.nodes[node as usize].place else { continue };
-                if leak.nodes[node as usize].origin == openloop::flow::refined::Origin::Copied { continue }
+                if leak.nodes[node as usize].origin == openloop::flow::refined::Origin::Copied {
+                    continue;
+                }
                 line += &match graph.value(place.value).definition {
                     openloop::graph::Definition::Result(op, _) => format!(
                         " {}{}",
@@ -110,7 +112,9 @@ fn table() {
             println!("{code} {kind} {:?}", named(&graph, &truth[kind], sinks));
         }
     }
-    if std::env::var("RULES").is_ok() { return }
+    if std::env::var("RULES").is_ok() {
+        return;
+    }
     for step in corpus::steps() {
         let name = corpus::name(&step);
         let graph = corpus::graph(&step.join("step.mlir"));

@@ -4,8 +4,8 @@
 //! what descends from inputs that are no parameters.
 
 use super::evidence::{Step, Trace};
-use crate::flow::refined::Place;
 use crate::flow::Port;
+use crate::flow::refined::Place;
 use crate::graph::{OperationId, OperationKind as Kind};
 use crate::index::Id;
 use crate::verdict::Channel;

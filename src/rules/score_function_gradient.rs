@@ -8,9 +8,9 @@ use crate::flow::refined::Place;
 use crate::graph::OperationKind as Kind;
 
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
-    trace.gradient().is_some_and(|(residual, cotangents)| {
-        goes_back_where_it_came_from(trace, residual, cotangents) == Some(false)
-    })
+    trace
+        .gradient()
+        .is_some_and(|(residual, cotangents)| goes_back_where_it_came_from(trace, residual, cotangents) == Some(false))
 }
 
 /// Whether the first thing that the cotangent is multiplied with was there when the residual was computed; none if it is

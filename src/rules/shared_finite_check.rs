@@ -12,9 +12,8 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let leak = trace.evidence.leak;
     let place = |node: u32| leak.nodes[node as usize].place;
     // Back over truth values and numbers: a check inside of a softmax decides over elements, and is not met.
-    let made_of = trace.reaching(pivots, |edge| {
-        place(edge.to).is_some_and(|place| trace.is_scalar(place) || is_truth(trace, place))
-    });
+    let made_of = trace
+        .reaching(pivots, |edge| place(edge.to).is_some_and(|place| trace.is_scalar(place) || is_truth(trace, place)));
     made_of.ones().filter_map(|node| place(node as u32)).any(|place| is_finite_check(trace, place))
 }
 
