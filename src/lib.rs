@@ -3,6 +3,7 @@
 pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod exec;
 pub mod flow;
 pub mod graph;
 pub mod index;

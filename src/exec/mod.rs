@@ -1,0 +1,3 @@
+//! Runs a training graph.
+
+pub mod kernels;
