@@ -9,11 +9,11 @@
 mod attributes;
 mod combine;
 mod constant;
-mod control;
 mod convert;
 mod decode;
 mod elementwise;
 mod error;
+mod execute;
 mod format;
 mod instruction;
 pub mod kernels;
