@@ -2,18 +2,50 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 
+use super::position::{Offsets, assemble, elements, remaining, require_dimensions, sizes, strides, volume};
 use super::{Arithmetic, Refused};
+
+const OPERATION: &str = "reduce";
 
 /// Which elements of operands of one shape go into which element of the results.
 #[derive(Clone, Debug)]
 pub struct Reduction {
     result_shape: Vec<usize>,
+    /// The dimensions before the inner ones, and how far a step in each goes in the results.
+    outer_shape: Vec<usize>,
+    outer_steps: Vec<usize>,
+    /// How many neighbours are in the inner dimensions, which are all reduced or all kept.
+    inner: usize,
+    inner_reduced: bool,
 }
 
 impl Reduction {
     /// Of operands of `shape`, over `dimensions`.
     pub fn new(shape: &[usize], dimensions: &[usize]) -> Result<Reduction, Refused> {
-        todo!()
+        volume(OPERATION, shape)?;
+        require_dimensions(OPERATION, dimensions, shape.len())?;
+        let kept = remaining(shape.len(), dimensions);
+        let result_shape = sizes(shape, &kept);
+        let mut steps = vec![0; shape.len()];
+        for (&dimension, step) in kept.iter().zip(strides(&result_shape)) {
+            steps[dimension] = step;
+        }
+        let inner_reduced = shape.len().checked_sub(1).is_none_or(|last| dimensions.contains(&last));
+        let inner_dimensions =
+            (0..shape.len()).rev().take_while(|dimension| dimensions.contains(dimension) == inner_reduced).count();
+        let outer = shape.len() - inner_dimensions;
+        Ok(Reduction {
+            result_shape,
+            outer_shape: shape[..outer].to_vec(),
+            outer_steps: steps[..outer].to_vec(),
+            inner: shape[outer..].iter().product(),
+            inner_reduced,
+        })
+    }
+
+    /// Where the result of each run of inner elements is, or begins.
+    fn chunk_results(&self) -> Offsets<'_> {
+        Offsets::new(&self.outer_shape, &self.outer_steps)
     }
 
     /// The shape of the results.
@@ -24,7 +56,13 @@ impl Reduction {
     /// Calls `combine(result, element)` with positions in row-major order, for all elements in row-major order. The
     /// results hold the initial values before; the first error ends the walk.
     pub fn visit<E>(&self, combine: impl FnMut(usize, usize) -> Result<(), E>) -> Result<(), E> {
-        todo!()
+        let mut combine = combine;
+        for (chunk, start) in self.chunk_results().enumerate() {
+            for at in 0..self.inner {
+                combine(if self.inner_reduced { start } else { start + at }, chunk * self.inner + at)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -35,10 +73,61 @@ pub fn reduce<T: Copy>(
     dimensions: &[usize],
     combine: impl FnMut(T, T) -> T,
 ) -> Result<ArrayD<T>, Refused> {
-    todo!()
+    let mut combine = combine;
+    chunked(operand, initial, dimensions, &mut combine, |combine, accumulator, chunk| {
+        chunk.iter().fold(accumulator, |accumulator, &element| combine(accumulator, element))
+    })
 }
 
 /// `reduce` by addition, in an order that loses less: lanes and blocks that depend on the shape alone.
 pub fn sum<T: Arithmetic>(operand: ArrayViewD<'_, T>, initial: T, dimensions: &[usize]) -> Result<ArrayD<T>, Refused> {
-    todo!()
+    chunked(operand, initial, dimensions, &mut T::add, |_, accumulator, chunk| accumulate(accumulator, chunk))
+}
+
+/// Elements that are added up on their own before they join the sum.
+const BLOCK: usize = 1024;
+/// Sums that run side by side within a block.
+const LANES: usize = 8;
+
+/// Adds up neighbours. A block's lanes start from its elements, so that a sum of negative zeros stays one.
+fn accumulate<T: Arithmetic>(accumulator: T, chunk: &[T]) -> T {
+    chunk.chunks(BLOCK).fold(accumulator, |accumulator, block| {
+        let (lanes, rest) = block.as_chunks::<LANES>();
+        let sum = lanes.split_first().map(|(&first, lanes)| {
+            let mut sums = first;
+            for lane in lanes {
+                for (sum, &element) in sums.iter_mut().zip(lane) {
+                    *sum = sum.add(element);
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            a.add(b).add(c.add(d)).add(e.add(f).add(g.add(h)))
+        });
+        let accumulator = sum.map_or(accumulator, |sum| accumulator.add(sum));
+        rest.iter().fold(accumulator, |sum, &element| sum.add(element))
+    })
+}
+
+/// Reduces runs of neighbours by `fold`, or pairs runs with results element by element by `combine`.
+fn chunked<T: Copy, C: FnMut(T, T) -> T>(
+    operand: ArrayViewD<'_, T>,
+    initial: T,
+    dimensions: &[usize],
+    combine: &mut C,
+    mut fold: impl FnMut(&mut C, T, &[T]) -> T,
+) -> Result<ArrayD<T>, Refused> {
+    let reduction = Reduction::new(operand.shape(), dimensions)?;
+    let elements = elements(&operand);
+    let mut result = vec![initial; volume(OPERATION, &reduction.result_shape)?];
+    let chunks = elements.chunks_exact(reduction.inner.max(1));
+    for (chunk, start) in chunks.zip(reduction.chunk_results()) {
+        if reduction.inner_reduced {
+            result[start] = fold(combine, result[start], chunk);
+        } else {
+            for (result, &element) in result[start..].iter_mut().zip(chunk) {
+                *result = combine(*result, element);
+            }
+        }
+    }
+    assemble(OPERATION, &reduction.result_shape, result)
 }

@@ -42,6 +42,8 @@ pub trait Field: Arithmetic {
     fn conjugate(self) -> Self;
     /// The real part, as the same type.
     fn real_part(self) -> Self;
+    /// The real part, for decisions. It carries no derivative.
+    fn real_value(self) -> f64;
     /// A size for choosing pivots: the absolute value, for complex numbers the sum of those of the parts. It carries no
     /// derivative.
     fn pivot_size(self) -> f64;
@@ -118,6 +120,9 @@ macro_rules! float {
             }
             fn real_part(self) -> Self {
                 self
+            }
+            fn real_value(self) -> f64 {
+                $to_f64(self)
             }
             fn pivot_size(self) -> f64 {
                 $to_f64(self).abs()
@@ -325,6 +330,9 @@ impl<T: Real> Field for Complex<T> {
     }
     fn real_part(self) -> Self {
         Complex { re: self.re, im: T::zero() }
+    }
+    fn real_value(self) -> f64 {
+        self.re.real_value()
     }
     fn pivot_size(self) -> f64 {
         self.re.pivot_size() + self.im.pivot_size()
