@@ -102,10 +102,7 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         Kind::DynamicPad => Instruction::DynamicPad,
         Kind::DynamicSlice => Instruction::DynamicSlice(attributes.sizes("slice_sizes")?),
         Kind::DynamicUpdateSlice => Instruction::DynamicUpdateSlice,
-        Kind::Gather => Instruction::Gather {
-            attributes: gather(attributes)?,
-            slice_sizes: attributes.sizes("slice_sizes")?,
-        },
+        Kind::Gather => Instruction::Gather(gather(attributes)?),
         Kind::DynamicGather => Instruction::DynamicGather(gather(attributes)?),
         Kind::GetDimensionSize => Instruction::GetDimensionSize(attributes.size("dimension")?),
         Kind::SetDimensionSize => Instruction::SetDimensionSize(attributes.size("dimension")?),
@@ -247,7 +244,7 @@ fn gather(attributes: Attributes<'_>) -> Result<Gather, String> {
         start_indices_batching_dims: numbers.sizes("start_indices_batching_dims")?,
         start_index_map: numbers.sizes("start_index_map")?,
         index_vector_dim: numbers.size_or("index_vector_dim", 0)?,
-        ..Gather::default()
+        slice_sizes: attributes.sizes("slice_sizes")?,
     })
 }
 

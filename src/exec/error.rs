@@ -53,3 +53,9 @@ impl fmt::Display for ExecError {
 }
 
 impl std::error::Error for ExecError {}
+
+impl From<super::kernels::Refused> for String {
+    fn from(refused: super::kernels::Refused) -> Self {
+        refused.reason
+    }
+}

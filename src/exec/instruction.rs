@@ -93,7 +93,7 @@ pub(super) enum Instruction<S> {
     DynamicPad,
     DynamicSlice(Vec<usize>),
     DynamicUpdateSlice,
-    Gather { attributes: Gather, slice_sizes: Vec<usize> },
+    Gather(Gather),
     DynamicGather(Gather),
     GetDimensionSize(usize),
     SetDimensionSize(usize),

@@ -224,7 +224,7 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     }
 
     /// Does an operation, or enters one of its regions.
-    fn begin(&mut self, step: &Step<S>, activation: usize, operands: Vec<Tensor<S>>) -> Result<Begun<S>, String> {
+    fn begin(&mut self, step: &'p Step<S>, activation: usize, operands: Vec<Tensor<S>>) -> Result<Begun<S>, String> {
         let branch = |machine: &mut Self, region: RegionId, arguments| {
             machine.enter(region, activation, arguments)?;
             Ok(Begun::Enter(Frame { region, next: 0, activation, purpose: Purpose::Branch }))

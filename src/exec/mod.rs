@@ -17,6 +17,7 @@ mod execute;
 mod format;
 mod instruction;
 pub mod kernels;
+mod lapack;
 mod machine;
 mod program;
 mod regions;

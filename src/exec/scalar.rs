@@ -18,8 +18,15 @@ pub trait FloatScalar: Float + Fourier + Debug + Default {
     /// The widest float type of a graph that it can hold.
     const WIDEST: FloatKind;
 
+    /// Whether it carries more than a value.
+    const HAS_DERIVATIVE: bool;
+
     /// The value, without any derivative.
     fn value(self) -> f64;
+
+    /// The result of a function of this number that has this value and this derivative here. A plain number does not ask
+    /// for the derivative.
+    fn mapped(self, value: f64, derivative: impl FnOnce() -> f64) -> Self;
 
     /// Rounds to the nearest number of a type. The derivative of that is taken to be one.
     fn rounded(self, kind: FloatKind) -> Self;
@@ -55,6 +62,11 @@ fn next_of_kind(from: f64, to: f64, kind: FloatKind) -> f64 {
 
 impl FloatScalar for f32 {
     const WIDEST: FloatKind = FloatKind::F32;
+    const HAS_DERIVATIVE: bool = false;
+
+    fn mapped(self, value: f64, _derivative: impl FnOnce() -> f64) -> Self {
+        <Self as super::kernels::Field>::from_f64(value)
+    }
 
     fn value(self) -> f64 {
         f64::from(self)
@@ -72,6 +84,11 @@ impl FloatScalar for f32 {
 
 impl FloatScalar for f64 {
     const WIDEST: FloatKind = FloatKind::F64;
+    const HAS_DERIVATIVE: bool = false;
+
+    fn mapped(self, value: f64, _derivative: impl FnOnce() -> f64) -> Self {
+        <Self as super::kernels::Field>::from_f64(value)
+    }
 
     fn value(self) -> f64 {
         self

@@ -272,7 +272,7 @@ fn unary<S: FloatScalar>(kind: Kind, element: Element, operand: Scalar<S>) -> Op
             Scalar::Unsigned(elementwise::unsigned_unary(kind, bits, Single(value))?)
         }
         (Scalar::Float(value), Element::Float(float)) => {
-            Scalar::Float(elementwise::float_unary(kind, float, Single(value))?.rounded(float))
+            Scalar::Float(elementwise::float_unary(kind, Single(value))?.rounded(float))
         }
         (Scalar::Complex(value), Element::Complex(float)) if kind == Kind::Abs => {
             Scalar::Float(value.norm().rounded(float))

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use super::{map, not_defined, same_shape, zip};
-use crate::exec::kernels::Ordered;
 use crate::exec::scalar::FloatScalar;
 use crate::exec::scalar_program::Scalar;
 use crate::exec::tensor::{Array, Tensor};

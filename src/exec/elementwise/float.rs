@@ -14,7 +14,6 @@ fn number<S: FloatScalar>(value: f64) -> S {
 
 pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(
     kind: Kind,
-    float: FloatKind,
     visitor: V,
 ) -> Option<V::Output> {
     let one = number::<S>(1.0);
@@ -53,12 +52,30 @@ pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(
         Kind::Square => visitor.visit(|value| value * value),
         Kind::Tan | Kind::ChloTan => visitor.visit(S::tan),
         Kind::Tanh => visitor.visit(S::tanh),
-        _ => return special_unary(kind, float, visitor),
+        _ => return special_unary(kind, visitor),
     })
 }
 
-fn special_unary<S: FloatScalar, V: VisitOne<S>>(_kind: Kind, _float: FloatKind, _visitor: V) -> Option<V::Output> {
-    None
+/// Functions that are computed with doubles and rounded once.
+fn special_unary<S: FloatScalar, V: VisitOne<S>>(kind: Kind, visitor: V) -> Option<V::Output> {
+    use std::f64::consts::{FRAC_2_SQRT_PI, PI};
+    let bell = |value: f64| FRAC_2_SQRT_PI * (-value * value).exp();
+    Some(match kind {
+        Kind::Erf => visitor.visit(|x| through(x, special::erf, |x, _| bell(x))),
+        Kind::Erfc => visitor.visit(|x| through(x, special::erfc, |x, _| -bell(x))),
+        Kind::ErfInv => visitor.visit(|x| through(x, special::erf_inv, |_, y| PI.sqrt() / 2.0 * (y * y).exp())),
+        Kind::Lgamma => visitor.visit(|x| through(x, special::lgamma, |x, _| special::digamma(x))),
+        Kind::Digamma => visitor.visit(|x| through(x, special::digamma, |x, _| special::polygamma(1.0, x))),
+        // Its derivative needs a function that is not here; NaN is no claim.
+        Kind::BesselI1e => visitor.visit(|x| through(x, special::bessel_i1e, |_, _| f64::NAN)),
+        _ => return None,
+    })
+}
+
+/// A function of doubles, and its derivative from its argument and value.
+fn through<S: FloatScalar>(x: S, function: fn(f64) -> f64, derivative: impl FnOnce(f64, f64) -> f64) -> S {
+    let value = function(x.value());
+    x.mapped(value, || derivative(x.value(), value))
 }
 
 /// Ties go to the even integer; the sign of zero is kept.
@@ -83,9 +100,18 @@ pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<S>>(
         Kind::Minimum => visitor.visit(minimum),
         Kind::Multiply => visitor.visit(|a, b| a * b),
         Kind::NextAfter => visitor.visit(|a, b| a.next_after(b, float)),
+        Kind::Polygamma => visitor.visit(|order: S, x: S| {
+            let order = order.value();
+            x.mapped(special::polygamma(order, x.value()), || special::polygamma(order + 1.0, x.value()))
+        }),
         Kind::Power => visitor.visit(S::powf),
         Kind::Remainder => visitor.visit(|a, b| a % b),
         Kind::Subtract => visitor.visit(|a, b| a - b),
+        // Only the derivative by the second argument has a closed form.
+        Kind::Zeta => visitor.visit(|s: S, q: S| {
+            let order = s.value();
+            q.mapped(special::zeta(order, q.value()), || -order * special::zeta(order + 1.0, q.value()))
+        }),
         _ => return None,
     })
 }

@@ -255,7 +255,7 @@ pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Te
             unsigned_unary(kind, bits, Whole(array)).map(|array| Tensor::Unsigned(bits, array))
         }
         Tensor::Float(float, array) => {
-            float_unary(kind, float, Whole(array)).map(|array| Tensor::Float(float, rounded(float, array)))
+            float_unary(kind, Whole(array)).map(|array| Tensor::Float(float, rounded(float, array)))
         }
         Tensor::Complex(float, array) if kind == Kind::Abs => {
             Some(Tensor::Float(float, rounded(float, map(&array, |number| number.norm()))))
