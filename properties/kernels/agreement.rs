@@ -244,7 +244,7 @@ fn check_normalization(case: &Case) {
     let feature = case.size("feature_index");
     let operands: Vec<ArrayD<f64>> =
         (0..case.0["operands"].as_array().expect("operands").len()).map(|at| case.real(at)).collect();
-    let views: Vec<_> = operands.iter().map(ArrayD::view).collect();
+    let views: Vec<_> = operands.iter().map(|operand| operand.view()).collect();
     match (case.word_of_operation(), views.as_slice()) {
         ("batch_norm_training", [x, scale, offset]) => {
             let results = batch_norm_training(x.view(), scale.view(), offset.view(), 0.01, feature).expect("results");

@@ -133,7 +133,7 @@ proptest! {
 
     #[test]
     fn convolution_is_a_sum_over_the_window(
-        (shape, window) in windows(2), reversal in vec(any::<bool>(), 2), group_kind in 0..3,
+        (shape, window) in windows(2), reversal in vec(any::<bool>(), 2), group_kind in 0usize..3,
         lhs_order in shuffled(4), rhs_order in shuffled(4), out_order in shuffled(4),
     ) {
         let (features, batches) = [(1, 1), (2, 1), (1, 2)][group_kind];
