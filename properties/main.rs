@@ -6,6 +6,7 @@ mod corpus;
 mod floors;
 mod flow;
 mod generate;
+mod kernels;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod policy;

@@ -36,7 +36,7 @@ pub use normalization::{
 };
 pub use product::{DotDimensions, dot_general};
 pub use random::{Algorithm, Word, rng_bit_generator, threefry_2x32, threefry2x32};
-pub use reduce::{Reduction, reduce, sum};
+pub use reduce::{Reduction, reduce, reduce_in_lanes, sum};
 pub use scalar::{Arithmetic, Field, Fourier, Ordered, Real};
 pub use scatter::{Scatter, scatter, scatter_targets};
 pub use slices::{concatenate, dynamic_slice, dynamic_update_slice, pad, reverse};

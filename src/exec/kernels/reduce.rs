@@ -79,32 +79,51 @@ pub fn reduce<T: Copy>(
     })
 }
 
-/// `reduce` by addition, in an order that loses less: lanes and blocks that depend on the shape alone.
-pub fn sum<T: Arithmetic>(operand: ArrayViewD<'_, T>, initial: T, dimensions: &[usize]) -> Result<ArrayD<T>, Refused> {
-    chunked(operand, initial, dimensions, &mut T::add, |_, accumulator, chunk| accumulate(accumulator, chunk))
+/// `reduce` by an operation that is commutative and associative but for rounding, such as sum, product and maximum. It
+/// is fast, and sums lose less: lanes and blocks run side by side, in an order that depends on the shape alone.
+pub fn reduce_in_lanes<T: Copy>(
+    operand: ArrayViewD<'_, T>,
+    initial: T,
+    dimensions: &[usize],
+    combine: impl FnMut(T, T) -> T,
+) -> Result<ArrayD<T>, Refused> {
+    let mut combine = combine;
+    chunked(operand, initial, dimensions, &mut combine, |combine, accumulator, chunk| {
+        fold_in_lanes(combine, accumulator, chunk)
+    })
 }
 
-/// Elements that are added up on their own before they join the sum.
-const BLOCK: usize = 1024;
-/// Sums that run side by side within a block.
-const LANES: usize = 8;
+/// `reduce` by addition, with [`reduce_in_lanes`].
+pub fn sum<T: Arithmetic>(operand: ArrayViewD<'_, T>, initial: T, dimensions: &[usize]) -> Result<ArrayD<T>, Refused> {
+    reduce_in_lanes(operand, initial, dimensions, T::add)
+}
 
-/// Adds up neighbours. A block's lanes start from its elements, so that a sum of negative zeros stays one.
-fn accumulate<T: Arithmetic>(accumulator: T, chunk: &[T]) -> T {
-    chunk.chunks(BLOCK).fold(accumulator, |accumulator, block| {
-        let (lanes, rest) = block.as_chunks::<LANES>();
-        let sum = lanes.split_first().map(|(&first, lanes)| {
-            let mut sums = first;
-            for lane in lanes {
-                for (sum, &element) in sums.iter_mut().zip(lane) {
-                    *sum = sum.add(element);
+/// Elements that are combined on their own before they join the rest.
+const BLOCK: usize = 1024;
+/// Accumulators that run side by side within a block.
+const LANES: usize = 16;
+
+/// Combines neighbours. A block's lanes start from its elements, so that no neutral element is needed.
+fn fold_in_lanes<T: Copy>(combine: &mut impl FnMut(T, T) -> T, accumulator: T, chunk: &[T]) -> T {
+    chunk.chunks(BLOCK).fold(accumulator, |mut accumulator, block| {
+        let (blocks, rest) = block.as_chunks::<LANES>();
+        if let Some((&first, blocks)) = blocks.split_first() {
+            let mut lanes = first;
+            for block in blocks {
+                for (lane, &element) in lanes.iter_mut().zip(block) {
+                    *lane = combine(*lane, element);
                 }
             }
-            let [a, b, c, d, e, f, g, h] = sums;
-            a.add(b).add(c.add(d)).add(e.add(f).add(g.add(h)))
-        });
-        let accumulator = sum.map_or(accumulator, |sum| accumulator.add(sum));
-        rest.iter().fold(accumulator, |sum, &element| sum.add(element))
+            let mut width = LANES;
+            while width > 1 {
+                width /= 2;
+                for at in 0..width {
+                    lanes[at] = combine(lanes[at], lanes[at + width]);
+                }
+            }
+            accumulator = combine(accumulator, lanes[0]);
+        }
+        rest.iter().fold(accumulator, |accumulator, &element| combine(accumulator, element))
     })
 }
 

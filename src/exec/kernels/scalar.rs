@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use half::{bf16, f16};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use num_complex::Complex;
 
 /// Numbers that add and multiply: floats, complex numbers, integers that wrap around, booleans as the specification has
@@ -84,6 +84,46 @@ fn plain_matrix_product<T: Arithmetic>(
     }
 }
 
+/// Goes along the matrix as it lies in memory.
+fn matrix_times_vector<T: Arithmetic>(
+    matrix: ArrayView2<'_, T>,
+    vector: ArrayView1<'_, T>,
+    mut result: ArrayViewMut1<'_, T>,
+) {
+    if matrix.strides()[1].abs() > matrix.strides()[0].abs() {
+        let mut sums = Array1::from_elem(result.len(), T::zero());
+        for (column, &factor) in matrix.axis_iter(Axis(1)).zip(&vector) {
+            sums.zip_mut_with(&column, |sum, &value| *sum = sum.add(factor.mul(value)));
+        }
+        result.assign(&sums);
+    } else {
+        let vector = vector.as_standard_layout();
+        let vector = vector.as_slice().unwrap_or_default();
+        for (row, result) in matrix.axis_iter(Axis(0)).zip(&mut result) {
+            *result = match row.as_slice() {
+                Some(row) => inner_product(row, vector),
+                None => row.iter().zip(vector).fold(T::zero(), |sum, (&left, &right)| sum.add(left.mul(right))),
+            };
+        }
+    }
+}
+
+/// Lanes hide how long one addition takes.
+const LANES: usize = 32;
+
+fn inner_product<T: Arithmetic>(left: &[T], right: &[T]) -> T {
+    let (left_blocks, left_rest) = left.as_chunks::<LANES>();
+    let (right_blocks, right_rest) = right.as_chunks::<LANES>();
+    let mut lanes = [T::zero(); LANES];
+    for (left, right) in left_blocks.iter().zip(right_blocks) {
+        for (lane, (&left, &right)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+            *lane = lane.add(left.mul(right));
+        }
+    }
+    let rest = left_rest.iter().zip(right_rest).map(|(&left, &right)| left.mul(right));
+    lanes.into_iter().chain(rest).fold(T::zero(), T::add)
+}
+
 macro_rules! float {
     ($type:ty, $from_f64:path, $to_f64:path, $square_root:path, $matrix_product:ident) => {
         impl Arithmetic for $type {
@@ -130,11 +170,14 @@ macro_rules! float {
         }
 
         impl Ordered for $type {
+            // Without branches, so that many go side by side.
             fn minimum(self, other: Self) -> Self {
-                if self.is_nan() || (!other.is_nan() && self.total_cmp(&other).is_le()) { self } else { other }
+                let smaller = (other < self) | ((other == self) & other.is_sign_negative());
+                if !self.is_nan() & (smaller | other.is_nan()) { other } else { self }
             }
             fn maximum(self, other: Self) -> Self {
-                if self.is_nan() || (!other.is_nan() && self.total_cmp(&other).is_ge()) { self } else { other }
+                let larger = (other > self) | ((other == self) & other.is_sign_positive());
+                if !self.is_nan() & (larger | other.is_nan()) { other } else { self }
             }
             fn total_order(&self, other: &Self) -> Ordering {
                 self.total_cmp(other)
@@ -152,7 +195,14 @@ macro_rules! fast_matrix_product {
             right: ArrayView2<'_, Self>,
             mut result: ArrayViewMut2<'_, Self>,
         ) {
-            general_mat_mul(1.0, &left, &right, 0.0, &mut result);
+            // The fast product is slow for a single row or column, since it packs the matrix first.
+            if right.ncols() == 1 {
+                matrix_times_vector(left, right.column(0), result.column_mut(0));
+            } else if left.nrows() == 1 {
+                matrix_times_vector(right.reversed_axes(), left.row(0), result.row_mut(0));
+            } else {
+                general_mat_mul(1.0, &left, &right, 0.0, &mut result);
+            }
         }
     };
 }
