@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("graph", 1),
     ("verdict", 2),
     ("capture", 3),
+    ("exec", 3),
     ("policy", 3),
     ("render", 3),
     ("transfer", 3),

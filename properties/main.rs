@@ -3,6 +3,8 @@
 mod capture;
 mod command;
 mod corpus;
+#[cfg(feature = "exec")]
+mod exec;
 mod floors;
 mod flow;
 mod generate;

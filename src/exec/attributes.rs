@@ -90,8 +90,10 @@ impl<'g> Attributes<'g> {
                     words(text).map(|word| matches!(word, "true" | "1")).collect();
                 if words.len() == 1 { vec![words[0]; count] } else { words }
             }
-            Some(value) if value.as_integers() == Some(&[]) => Vec::new(),
-            Some(_) => return Err(Self::missing(name)),
+            Some(value) => {
+                let integers = value.as_integers().ok_or_else(|| Self::missing(name))?;
+                integers.iter().map(|&value| value != 0).collect()
+            }
         };
         if booleans.len() == count { Ok(booleans) } else { Err(Self::missing(name)) }
     }
