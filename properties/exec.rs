@@ -54,7 +54,8 @@ fn check_example<S: FloatScalar>(graph: &TrainingGraph, position: usize, file: &
 #[test]
 fn the_examples_of_the_specification_give_what_they_say() {
     let mut examples = 0;
-    let mut files: Vec<_> = std::fs::read_dir(corpus::root().join("fixtures/spec")).expect("the folder is there").collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(corpus::root().join("fixtures/spec")).expect("the folder is there").collect();
     files.sort_by_key(|entry| entry.as_ref().expect("a readable folder").path());
     for path in files.into_iter().map(|entry| entry.expect("a readable folder").path()) {
         if path.extension().is_none_or(|extension| extension != "mlir") {

@@ -24,7 +24,11 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
         let element = graph.tensor_type(value).and_then(|tensor| Element::of(&tensor.element));
         matches!(element, Some(Element::Float(kind) | Element::Complex(kind)) if kind.bits() > 32)
     });
-    if is_wide { run_as::<f64>(arguments, &graph, function, &given) } else { run_as::<f32>(arguments, &graph, function, &given) }
+    if is_wide {
+        run_as::<f64>(arguments, &graph, function, &given)
+    } else {
+        run_as::<f32>(arguments, &graph, function, &given)
+    }
 }
 
 fn run_as<S: FloatScalar>(
@@ -34,7 +38,8 @@ fn run_as<S: FloatScalar>(
     given: &StoredTensors,
 ) -> Outcome {
     let file = arguments.file.display();
-    let program = Program::<S>::of_function(graph, function).map_err(|error| Failure::new(format!("{file}: {error}")))?;
+    let program =
+        Program::<S>::of_function(graph, function).map_err(|error| Failure::new(format!("{file}: {error}")))?;
     let inputs = inputs(arguments, graph, function, given)?;
     let names = &graph.function(function).inputs;
     if let Some(path) = &arguments.save_inputs {
@@ -45,7 +50,8 @@ fn run_as<S: FloatScalar>(
     if let Some(path) = &arguments.output {
         save(path, names, &results)?;
     }
-    let lines: String = names.iter().zip(&results).map(|(name, result)| format!("{}\n", summary(name, result))).collect();
+    let lines: String =
+        names.iter().zip(&results).map(|(name, result)| format!("{}\n", summary(name, result))).collect();
     output::findings(&lines, None)?;
     Ok(0)
 }
@@ -64,7 +70,8 @@ fn inputs<S: FloatScalar>(
         let input = match given.get(&path.to_string()) {
             Some(stored) => {
                 let wanted = graph.tensor_type(value).and_then(TensorShape::of);
-                let wanted = wanted.ok_or_else(|| Failure::new(format!("the input `{path}` is of no supported type")))?;
+                let wanted =
+                    wanted.ok_or_else(|| Failure::new(format!("the input `{path}` is of no supported type")))?;
                 stored.as_tensor(&wanted).map_err(|why| Failure::new(format!("the input `{path}`: {why}")))?
             }
             None => {
@@ -79,7 +86,10 @@ fn inputs<S: FloatScalar>(
     if !given.is_empty() && used == 0 {
         let (first, count) = (given.keys().next().map_or("", String::as_str), given.len());
         let wanted = entry.inputs.first().map_or_else(|| "none".into(), PytreePath::to_string);
-        let message = format!("none of the {count} inputs that are given is one of @{}: there is `{first}`, wanted is `{wanted}`", entry.name);
+        let message = format!(
+            "none of the {count} inputs that are given is one of @{}: there is `{first}`, wanted is `{wanted}`",
+            entry.name
+        );
         return Err(Failure::new(message));
     }
     if made > 0 {
@@ -134,7 +144,8 @@ fn summary<S: FloatScalar>(name: &PytreePath, tensor: &Tensor<S>) -> String {
         return format!("{name}  {type}  {}", shown.join(" "));
     }
     let finite = numbers.iter().copied().filter(|number| number.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)));
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)));
     let odd = numbers.iter().filter(|number| !number.is_finite()).count();
     let odd = if odd > 0 { format!(", {odd} not finite") } else { String::new() };
     format!("{name}  {type}  {low} to {high}{odd}")

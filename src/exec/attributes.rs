@@ -73,7 +73,9 @@ impl<'g> Attributes<'g> {
         let integers = self.integers(name)?;
         match integers[..] {
             [] => Ok(vec![(0, 0); count]),
-            [same] if count != 1 || matches!(self.get(name), Some(Attribute::Dense(_))) => Ok(vec![(same, same); count]),
+            [same] if count != 1 || matches!(self.get(name), Some(Attribute::Dense(_))) => {
+                Ok(vec![(same, same); count])
+            }
             _ if integers.len() == 2 * count => Ok(integers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()),
             _ => Err(Self::missing(name)),
         }
@@ -86,8 +88,7 @@ impl<'g> Attributes<'g> {
             Some(Attribute::Booleans(values)) => values.to_vec(),
             Some(Attribute::Dense(dense)) => {
                 let Elements::Inline(text) = &dense.elements else { return Err(Self::missing(name)) };
-                let words: Vec<bool> =
-                    words(text).map(|word| matches!(word, "true" | "1")).collect();
+                let words: Vec<bool> = words(text).map(|word| matches!(word, "true" | "1")).collect();
                 if words.len() == 1 { vec![words[0]; count] } else { words }
             }
             Some(value) => {

@@ -43,8 +43,7 @@ fn simple<S: FloatScalar>(graph: &TrainingGraph, region: RegionId) -> Option<Bod
         return None;
     }
     let [result] = graph.yields(region)[..] else { return None };
-    let mut operations =
-        graph.operations_directly_in(region).filter(|&id| !graph.operation(id).kind.is_terminator());
+    let mut operations = graph.operations_directly_in(region).filter(|&id| !graph.operation(id).kind.is_terminator());
     let Some(id) = operations.next() else {
         return if result == first {
             Some(Body::First)
@@ -136,7 +135,11 @@ pub(super) fn with_unsigned<S, K: Kernel<u64>>(body: &Body<S>, bits: u32, kernel
 }
 
 /// Runs a kernel on floats of a type.
-pub(super) fn with_floats<S: FloatScalar, K: Kernel<S>>(body: &Body<S>, float: FloatKind, kernel: K) -> Option<K::Output> {
+pub(super) fn with_floats<S: FloatScalar, K: Kernel<S>>(
+    body: &Body<S>,
+    float: FloatKind,
+    kernel: K,
+) -> Option<K::Output> {
     match body {
         Body::First => Some(kernel.run(|first, _| first)),
         Body::Second => Some(kernel.run(|_, second| second)),

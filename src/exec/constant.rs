@@ -1,8 +1,8 @@
 //! The elements of constants: nested lists, one element for all, hexadecimal blobs, resources.
 
+use super::encode_float;
 use super::scalar::FloatScalar;
 use super::tensor::{Element, Tensor, TensorShape};
-use super::encode_float;
 use crate::graph::{Elements, FloatKind, TrainingGraph};
 
 /// More elements in one constant are refused: they would not fit memory.
@@ -115,7 +115,10 @@ mod tests {
     fn all_ways_to_write_a_constant_are_read() {
         let f32_bits = |values: &[f32]| values.iter().map(|value| u64::from(value.to_bits())).collect::<Vec<_>>();
         let float = Element::Float(FloatKind::F32);
-        assert_eq!(read("[[1.0, -2.5], [0x7F800000, 1.0E-3]]", &[2, 2], float), Ok(f32_bits(&[1.0, -2.5, f32::INFINITY, 1.0e-3])));
+        assert_eq!(
+            read("[[1.0, -2.5], [0x7F800000, 1.0E-3]]", &[2, 2], float),
+            Ok(f32_bits(&[1.0, -2.5, f32::INFINITY, 1.0e-3]))
+        );
         assert_eq!(read("0.1", &[3], float), Ok(f32_bits(&[0.1, 0.1, 0.1])));
         assert_eq!(read("\"0x0000803F00000040\"", &[2], float), Ok(f32_bits(&[1.0, 2.0])));
         assert_eq!(read("\"0x0000803F\"", &[2], float), Ok(f32_bits(&[1.0, 1.0])));

@@ -61,9 +61,7 @@ fn from_floats<S: FloatScalar>(array: Array<S>, to: Element) -> Tensor<S> {
         Element::Signed(bits) => Tensor::Signed(bits, map(&array, |value| to_signed(value.value(), bits))),
         Element::Unsigned(bits) => Tensor::Unsigned(bits, map(&array, |value| to_unsigned(value.value(), bits))),
         Element::Float(kind) => Tensor::Float(kind, rounded(kind, array)),
-        Element::Complex(kind) => {
-            Tensor::Complex(kind, map(&array, |value| Complex::new(value.rounded(kind), zero)))
-        }
+        Element::Complex(kind) => Tensor::Complex(kind, map(&array, |value| Complex::new(value.rounded(kind), zero))),
     }
 }
 
@@ -145,9 +143,11 @@ pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorSha
         words.chunks_exact(parts).map(join).collect()
     };
     let words: Vec<u64> = match to.element {
-        Element::Complex(kind) => {
-            words.iter().flat_map(|word| [word & mask(kind.bits()), word >> kind.bits()]).map(|word| word as u64).collect()
-        }
+        Element::Complex(kind) => words
+            .iter()
+            .flat_map(|word| [word & mask(kind.bits()), word >> kind.bits()])
+            .map(|word| word as u64)
+            .collect(),
         _ => words.into_iter().map(|word| word as u64).collect(),
     };
     let mut shape = tensor.shape().to_vec();

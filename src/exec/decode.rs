@@ -5,7 +5,9 @@ use super::combine::Body;
 use super::constant::read_constant;
 use super::elementwise::{self, Comparison, Direction};
 use super::instruction::{Combine, Instruction, Lapack, Transform};
-use super::kernels::{Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, Transpose, TriangularSolve, Window};
+use super::kernels::{
+    Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, Transpose, TriangularSolve, Window,
+};
 use super::scalar::FloatScalar;
 use super::tensor::TensorShape;
 use crate::graph::{Attribute, OperationId, OperationKind as Kind, TrainingGraph, ValueId};
@@ -23,7 +25,10 @@ pub(super) fn comparison(attributes: Attributes<'_>) -> Result<Comparison, Strin
 }
 
 fn rank(graph: &TrainingGraph, value: ValueId) -> Result<usize, String> {
-    graph.tensor_type(value).and_then(|tensor| tensor.rank()).ok_or_else(|| "the rank of an operand is not known".into())
+    graph
+        .tensor_type(value)
+        .and_then(|tensor| tensor.rank())
+        .ok_or_else(|| "the rank of an operand is not known".into())
 }
 
 fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result<Instruction<S>, String> {
@@ -73,10 +78,9 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         Kind::Real => Instruction::Real,
         Kind::Imag => Instruction::Imaginary,
         Kind::Complex => Instruction::Complex,
-        Kind::OptimizationBarrier
-        | Kind::ShardingConstraint
-        | Kind::Reshard
-        | Kind::PropagationBarrier => Instruction::Identity,
+        Kind::OptimizationBarrier | Kind::ShardingConstraint | Kind::Reshard | Kind::PropagationBarrier => {
+            Instruction::Identity
+        }
         Kind::ShardingGroup => Instruction::Token,
         Kind::BroadcastInDim => Instruction::BroadcastInDim(attributes.sizes("broadcast_dimensions")?),
         Kind::DynamicBroadcastInDim => Instruction::DynamicBroadcastInDim(attributes.sizes("broadcast_dimensions")?),
@@ -165,9 +169,10 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
             };
             Instruction::ReduceWindow { window, combine: combine(0) }
         }
-        Kind::Scatter => {
-            Instruction::Scatter { attributes: scatter(attributes.inner("scatter_dimension_numbers")?)?, combine: combine(0) }
-        }
+        Kind::Scatter => Instruction::Scatter {
+            attributes: scatter(attributes.inner("scatter_dimension_numbers")?)?,
+            combine: combine(0),
+        },
         Kind::SelectAndScatter => {
             let rank = operand_rank(0)?;
             let attributes = SelectAndScatter {
@@ -181,7 +186,10 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
             let rank = operand_rank(0)? as i64;
             let dimension = if attributes.any("dimension").is_some() { attributes.integer("dimension")? } else { -1 };
             let dimension = if dimension < 0 { dimension + rank } else { dimension };
-            Instruction::Sort { dimension: usize::try_from(dimension).map_err(|_| "no such dimension")?, combine: combine(0) }
+            Instruction::Sort {
+                dimension: usize::try_from(dimension).map_err(|_| "no such dimension")?,
+                combine: combine(0),
+            }
         }
         Kind::Map => Instruction::Map(combine(0)),
         Kind::Tuple => Instruction::Tuple,
@@ -271,9 +279,10 @@ fn dot(numbers: Attributes<'_>) -> Result<DotDimensions, String> {
 fn convolution(attributes: Attributes<'_>) -> Result<Convolution, String> {
     // `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`
     let text = attributes.text("dimension_numbers")?;
-    let mut lists = text.split(']').filter_map(|part| part.split_once('[')).map(|(_, inside)| {
-        inside.split(',').map(str::trim).map(str::to_string).collect::<Vec<_>>()
-    });
+    let mut lists = text
+        .split(']')
+        .filter_map(|part| part.split_once('['))
+        .map(|(_, inside)| inside.split(',').map(str::trim).map(str::to_string).collect::<Vec<_>>());
     let malformed = || format!("the dimension numbers `{text}` are not understood");
     let (Some(input), Some(kernel), Some(output)) = (lists.next(), lists.next(), lists.next()) else {
         return Err(malformed());

@@ -5,7 +5,9 @@ use super::instruction::{Instruction, Step};
 use super::kernels::{self, DotDimensions, Field, Gather};
 use super::machine::Machine;
 use super::scalar::FloatScalar;
-use super::tensor::{Element, NO_TENSOR, NOT_ALIKE, Tensor, TensorShape, same_element, same_elements, wrap_signed, wrap_unsigned};
+use super::tensor::{
+    Element, NO_TENSOR, NOT_ALIKE, Tensor, TensorShape, same_element, same_elements, wrap_signed, wrap_unsigned,
+};
 use super::{convert, format, shape};
 use crate::graph::OperationKind as Kind;
 
@@ -126,7 +128,11 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
                 [] => shape::broadcast_in_dim(bound, &[], &extents),
                 _ => Ok(bound),
             };
-            elementwise::binary(Kind::Minimum, elementwise::binary(Kind::Maximum, operand, spread(low)?)?, spread(high)?)
+            elementwise::binary(
+                Kind::Minimum,
+                elementwise::binary(Kind::Maximum, operand, spread(low)?)?,
+                spread(high)?,
+            )
         }
         Instruction::Convert => {
             let [operand] = exactly(operands)?;
@@ -212,7 +218,8 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
         }
         Instruction::DynamicPad => {
             let [operand, value, low, high, interior] = exactly(operands)?;
-            let integers = |tensor: &Tensor<S>| tensor.as_integers().map(|array| array.iter().copied().collect::<Vec<_>>());
+            let integers =
+                |tensor: &Tensor<S>| tensor.as_integers().map(|array| array.iter().copied().collect::<Vec<_>>());
             pad(&operand, &value, &integers(&low)?, &integers(&high)?, &convert::as_shape(&interior)?)
         }
         Instruction::DynamicSlice(sizes) => {
@@ -348,12 +355,10 @@ fn gather<S: FloatScalar>(operand: &Tensor<S>, starts: &Tensor<S>, attributes: &
 }
 
 /// Brings both operands to the element type of the result.
-fn widen<S: FloatScalar>(
-    lhs: Tensor<S>,
-    rhs: Tensor<S>,
-    element: Element,
-) -> Result<(Tensor<S>, Tensor<S>), String> {
-    let widen = |tensor: Tensor<S>| if tensor.element() == Some(element) { Ok(tensor) } else { convert::convert(tensor, element) };
+fn widen<S: FloatScalar>(lhs: Tensor<S>, rhs: Tensor<S>, element: Element) -> Result<(Tensor<S>, Tensor<S>), String> {
+    let widen = |tensor: Tensor<S>| {
+        if tensor.element() == Some(element) { Ok(tensor) } else { convert::convert(tensor, element) }
+    };
     Ok((widen(lhs)?, widen(rhs)?))
 }
 
@@ -365,10 +370,13 @@ macro_rules! product {
             (Tensor::Signed(bits, $lhs), Tensor::Signed(_, $rhs)) => {
                 Ok(Tensor::Signed(bits, elementwise::map_in_place(shared($body?), |value| wrap_signed(value, bits))))
             }
-            (Tensor::Unsigned(bits, $lhs), Tensor::Unsigned(_, $rhs)) => {
-                Ok(Tensor::Unsigned(bits, elementwise::map_in_place(shared($body?), |value| wrap_unsigned(value, bits))))
+            (Tensor::Unsigned(bits, $lhs), Tensor::Unsigned(_, $rhs)) => Ok(Tensor::Unsigned(
+                bits,
+                elementwise::map_in_place(shared($body?), |value| wrap_unsigned(value, bits)),
+            )),
+            (Tensor::Float(kind, $lhs), Tensor::Float(_, $rhs)) => {
+                Ok(Tensor::Float(kind, rounded(kind, shared($body?))))
             }
-            (Tensor::Float(kind, $lhs), Tensor::Float(_, $rhs)) => Ok(Tensor::Float(kind, rounded(kind, shared($body?)))),
             (Tensor::Complex(kind, $lhs), Tensor::Complex(_, $rhs)) => {
                 Ok(Tensor::Complex(kind, rounded_complex(kind, shared($body?))))
             }
@@ -395,7 +403,10 @@ fn convolution<S: FloatScalar>(
     product!(widen(lhs, rhs, element)?, |lhs, rhs| kernels::convolution(lhs.view(), rhs.view(), attributes))
 }
 
-fn batch_norm<S: FloatScalar>(instruction: &Instruction<S>, operands: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, String> {
+fn batch_norm<S: FloatScalar>(
+    instruction: &Instruction<S>,
+    operands: Vec<Tensor<S>>,
+) -> Result<Vec<Tensor<S>>, String> {
     let floats = operands.iter().map(|operand| match operand {
         Tensor::Float(kind, array) => Ok((*kind, array.view())),
         _ => Err(String::from("the operands do not hold floats")),
@@ -405,8 +416,7 @@ fn batch_norm<S: FloatScalar>(instruction: &Instruction<S>, operands: Vec<Tensor
     let views: Vec<_> = floats.into_iter().map(|(_, view)| view).collect();
     let results = match (instruction, &views[..]) {
         (Instruction::BatchNormTraining { epsilon, feature }, [operand, scale, offset]) => {
-            let result =
-                kernels::batch_norm_training(operand.view(), scale.view(), offset.view(), *epsilon, *feature)?;
+            let result = kernels::batch_norm_training(operand.view(), scale.view(), offset.view(), *epsilon, *feature)?;
             [result.output, result.batch_mean, result.batch_var]
         }
         (Instruction::BatchNormGradient { epsilon, feature }, [operand, scale, mean, variance, grad]) => {

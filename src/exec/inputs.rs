@@ -67,7 +67,8 @@ impl<'g> InputGenerator<'g> {
             Element::Float(kind) => {
                 let is_positive = self.is_under_root(value);
                 // Uniform, with the variance that keeps the size of what a matrix is multiplied with.
-                let fan_in = if shape.len() < 2 { 4 } else { shape[..shape.len() - 1].iter().product::<usize>().max(1) };
+                let fan_in =
+                    if shape.len() < 2 { 4 } else { shape[..shape.len() - 1].iter().product::<usize>().max(1) };
                 let scale = (3.0 / fan_in as f64).sqrt();
                 let number = |word: &u64| {
                     let value = (2.0 * unit(*word) - 1.0) * scale;
@@ -111,7 +112,8 @@ impl<'g> InputGenerator<'g> {
                             open.extend(same_place(graph.results(parent)));
                         } else {
                             let function = graph.region(operation.region).function;
-                            let calls = graph.operations().ids().filter(|&id| graph.operation(id).callee == Some(function));
+                            let calls =
+                                graph.operations().ids().filter(|&id| graph.operation(id).callee == Some(function));
                             open.extend(calls.filter_map(|id| same_place(graph.results(id))));
                         }
                     }
@@ -155,7 +157,8 @@ impl<'g> InputGenerator<'g> {
         let graph = self.graph;
         let attributes = Attributes::of(graph, id);
         let operands = graph.operands(id);
-        let extents = |position: usize| TensorShape::of(graph.tensor_type(*operands.get(position)?)?).map(|found| found.shape);
+        let extents =
+            |position: usize| TensorShape::of(graph.tensor_type(*operands.get(position)?)?).map(|found| found.shape);
         let room = |extent: usize, size: usize| extent.saturating_sub(size) as u64 + 1;
         match graph.operation(id).kind {
             Kind::Gather if position == 1 => {
@@ -194,9 +197,14 @@ impl<'g> InputGenerator<'g> {
             match graph.operation(id).kind {
                 Kind::Iota => {
                     let dimension = Attributes::of(graph, id).size("iota_dimension").ok()?;
-                    return TensorShape::of(graph.tensor_type(value)?)?.shape.get(dimension).map(|&extent| extent as u64);
+                    return TensorShape::of(graph.tensor_type(value)?)?
+                        .shape
+                        .get(dimension)
+                        .map(|&extent| extent as u64);
                 }
-                Kind::BroadcastInDim | Kind::Reshape | Kind::Convert | Kind::Transpose => value = *graph.operands(id).first()?,
+                Kind::BroadcastInDim | Kind::Reshape | Kind::Convert | Kind::Transpose => {
+                    value = *graph.operands(id).first()?
+                }
                 _ => return None,
             }
         }

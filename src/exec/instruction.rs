@@ -2,7 +2,9 @@
 
 use super::combine::Body;
 use super::elementwise::Comparison;
-use super::kernels::{Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, TriangularSolve, Window};
+use super::kernels::{
+    Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, TriangularSolve, Window,
+};
 use super::tensor::{Tensor, TensorShape};
 use crate::graph::{FunctionId, OperationId, OperationKind as Kind, RegionId};
 
@@ -71,7 +73,10 @@ pub(super) enum Instruction<S> {
     Clamp,
     Convert,
     BitcastConvert,
-    ReducePrecision { exponent_bits: u32, mantissa_bits: u32 },
+    ReducePrecision {
+        exponent_bits: u32,
+        mantissa_bits: u32,
+    },
     Real,
     Imaginary,
     Complex,
@@ -83,13 +88,21 @@ pub(super) enum Instruction<S> {
     Reshape,
     DynamicReshape,
     Transpose(Vec<usize>),
-    Slice { start: Vec<usize>, limit: Vec<usize>, strides: Vec<usize> },
+    Slice {
+        start: Vec<usize>,
+        limit: Vec<usize>,
+        strides: Vec<usize>,
+    },
     RealDynamicSlice,
     Concatenate(usize),
     Reverse(Vec<usize>),
     Iota(usize),
     DynamicIota(usize),
-    Pad { low: Vec<i64>, high: Vec<i64>, interior: Vec<usize> },
+    Pad {
+        low: Vec<i64>,
+        high: Vec<i64>,
+        interior: Vec<usize>,
+    },
     DynamicPad,
     DynamicSlice(Vec<usize>),
     DynamicUpdateSlice,
@@ -97,23 +110,56 @@ pub(super) enum Instruction<S> {
     DynamicGather(Gather),
     GetDimensionSize(usize),
     SetDimensionSize(usize),
-    IndexSelect { dimension: usize, batch_dims: usize },
+    IndexSelect {
+        dimension: usize,
+        batch_dims: usize,
+    },
     Dot(DotDimensions),
     Convolution(Box<Convolution>),
     DynamicConvolution(Box<Convolution>),
-    Fourier { transform: Transform, lengths: Vec<usize> },
-    Cholesky { lower: bool },
+    Fourier {
+        transform: Transform,
+        lengths: Vec<usize>,
+    },
+    Cholesky {
+        lower: bool,
+    },
     TriangularSolve(TriangularSolve),
-    BatchNormTraining { epsilon: f64, feature: usize },
-    BatchNormInference { epsilon: f64, feature: usize },
-    BatchNormGradient { epsilon: f64, feature: usize },
+    BatchNormTraining {
+        epsilon: f64,
+        feature: usize,
+    },
+    BatchNormInference {
+        epsilon: f64,
+        feature: usize,
+    },
+    BatchNormGradient {
+        epsilon: f64,
+        feature: usize,
+    },
     RandomBits(Algorithm),
     TopK(usize),
-    Reduce { dimensions: Vec<usize>, combine: Combine<S> },
-    ReduceWindow { window: Window, combine: Combine<S> },
-    Scatter { attributes: Scatter, combine: Combine<S> },
-    SelectAndScatter { attributes: SelectAndScatter, select: Combine<S>, scatter: Combine<S> },
-    Sort { dimension: usize, combine: Combine<S> },
+    Reduce {
+        dimensions: Vec<usize>,
+        combine: Combine<S>,
+    },
+    ReduceWindow {
+        window: Window,
+        combine: Combine<S>,
+    },
+    Scatter {
+        attributes: Scatter,
+        combine: Combine<S>,
+    },
+    SelectAndScatter {
+        attributes: SelectAndScatter,
+        select: Combine<S>,
+        scatter: Combine<S>,
+    },
+    Sort {
+        dimension: usize,
+        combine: Combine<S>,
+    },
     Map(Combine<S>),
     Tuple,
     GetTupleElement(usize),
@@ -121,8 +167,14 @@ pub(super) enum Instruction<S> {
     Token,
     /// Each result is zero.
     Zero,
-    While { condition: RegionId, body: RegionId },
-    If { on_true: RegionId, on_false: RegionId },
+    While {
+        condition: RegionId,
+        body: RegionId,
+    },
+    If {
+        on_true: RegionId,
+        on_false: RegionId,
+    },
     Case(Vec<RegionId>),
     /// The region once, with the operands as arguments.
     Inline(RegionId),

@@ -179,7 +179,8 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                             (outer, None)
                         }
                         Purpose::Condition(state) => {
-                            let goes_on = yields.first().map_or(Err("a condition has no value".into()), Tensor::as_condition);
+                            let goes_on =
+                                yields.first().map_or(Err("a condition has no value".into()), Tensor::as_condition);
                             if goes_on.map_err(|message| self.error(step.operation, message))? {
                                 (outer, Some((step, state, true)))
                             } else {

@@ -145,10 +145,8 @@ impl<'g, S: FloatScalar> Program<'g, S> {
 
     fn block_of(&self, region: RegionId) -> Block<S> {
         let graph = self.graph;
-        let operations: Vec<OperationId> = graph
-            .operations_directly_in(region)
-            .filter(|&id| !graph.operation(id).kind.is_terminator())
-            .collect();
+        let operations: Vec<OperationId> =
+            graph.operations_directly_in(region).filter(|&id| !graph.operation(id).kind.is_terminator()).collect();
         let is_own = |value: ValueId| match graph.value(value).definition {
             Definition::Argument(owner, _) => owner == region,
             Definition::Result(id, _) => graph.operation(id).region == region,
@@ -180,8 +178,11 @@ impl<'g, S: FloatScalar> Program<'g, S> {
         };
         let needed = |value: ValueId| last_use.contains_key(&value).then(|| self.slot(value));
         let steps = operations.iter().enumerate().map(|(position, &id)| {
-            let mut drops: Vec<Slot> =
-                captured[position].iter().filter(|&value| last_use.get(value) == Some(&position)).map(|&value| self.slot(value)).collect();
+            let mut drops: Vec<Slot> = captured[position]
+                .iter()
+                .filter(|&value| last_use.get(value) == Some(&position))
+                .map(|&value| self.slot(value))
+                .collect();
             drops.sort_unstable();
             drops.dedup();
             Step {

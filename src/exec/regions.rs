@@ -71,7 +71,8 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
                 results[0] = value.ok_or("the operation is not defined for its operands")?;
             }
             Callee::Region(region, activation, types) => {
-                let tensors = types.iter().zip(arguments).map(|(&element, &scalar)| scalar.into_tensor(element)).collect();
+                let tensors =
+                    types.iter().zip(arguments).map(|(&element, &scalar)| scalar.into_tensor(element)).collect();
                 let values = self.run_region(*region, *activation, tensors).map_err(|error| error.to_string())?;
                 for (result, value) in results.iter_mut().zip(values) {
                     *result = value.as_scalar().ok_or("a region gives back what is no element")?;
@@ -99,7 +100,9 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         let reduction = Reduction::new(inputs[0].shape(), dimensions)?;
         let mut callee = self.callee(combine, activation)?;
         let mut fold = Fold::new(inputs, initials, reduction.result_shape())?;
-        reduction.visit(|result, element| fold.combine(result, Some(element), |arguments, results| self.call(&mut callee, arguments, results)))?;
+        reduction.visit(|result, element| {
+            fold.combine(result, Some(element), |arguments, results| self.call(&mut callee, arguments, results))
+        })?;
         fold.finish(reduction.result_shape())
     }
 
@@ -121,7 +124,9 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         let windows = Windows::new(inputs[0].shape(), window)?;
         let mut callee = self.callee(combine, activation)?;
         let mut fold = Fold::new(inputs, initials, windows.result_shape())?;
-        windows.visit(|result, element| fold.combine(result, element, |arguments, results| self.call(&mut callee, arguments, results)))?;
+        windows.visit(|result, element| {
+            fold.combine(result, element, |arguments, results| self.call(&mut callee, arguments, results))
+        })?;
         fold.finish(windows.result_shape())
     }
 
@@ -138,7 +143,8 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             return Err("there are not as many updates as inputs".into());
         }
         let indices = operands[count].as_integers()?;
-        if count == 1 && self.is_unobserved(combine.region) && !matches!(combine.body, Body::Program(_) | Body::Region) {
+        if count == 1 && self.is_unobserved(combine.region) && !matches!(combine.body, Body::Program(_) | Body::Region)
+        {
             let updates = operands.pop().ok_or(NO_TENSOR)?;
             let input = operands.swap_remove(0);
             return Ok(vec![scatter_fast(&combine.body, input, &indices, &updates, attributes)?]);

@@ -158,7 +158,8 @@ impl<S: FloatScalar> ScalarProgram<S> {
                 let (register, element) = program.define(graph, result, &mut known)?;
                 let shape = TensorShape { shape: Vec::new(), element };
                 let elements = Attributes::of(graph, id).dense("value").ok()?;
-                program.registers[register] = super::constant::read_constant(graph, elements, &shape).ok()?.as_scalar()?;
+                program.registers[register] =
+                    super::constant::read_constant(graph, elements, &shape).ok()?.as_scalar()?;
                 continue;
             }
             let (result, result_element) = program.define(graph, result, &mut known)?;

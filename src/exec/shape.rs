@@ -134,7 +134,13 @@ pub(super) fn broadcast_together<S: FloatScalar>(
             }
         }
     }
-    tensors.into_iter().map(|tensor| { let dims = places(&tensor); broadcast_in_dim(tensor, &dims, &shape) }).collect()
+    tensors
+        .into_iter()
+        .map(|tensor| {
+            let dims = places(&tensor);
+            broadcast_in_dim(tensor, &dims, &shape)
+        })
+        .collect()
 }
 
 /// `reshape`.
@@ -205,12 +211,14 @@ pub(super) fn iota<S: FloatScalar>(shape: &TensorShape, dimension: usize) -> Res
     let float = |position| <S as Field>::from_f64(position as f64);
     Ok(match shape.element {
         Element::Boolean => return Err(super::elementwise::not_defined("i1")),
-        Element::Signed(bits) => {
-            Tensor::Signed(bits, array_of(extents, positions.map(|position| wrap_signed(position as i64, bits)).collect()))
-        }
-        Element::Unsigned(bits) => {
-            Tensor::Unsigned(bits, array_of(extents, positions.map(|position| wrap_unsigned(position as u64, bits)).collect()))
-        }
+        Element::Signed(bits) => Tensor::Signed(
+            bits,
+            array_of(extents, positions.map(|position| wrap_signed(position as i64, bits)).collect()),
+        ),
+        Element::Unsigned(bits) => Tensor::Unsigned(
+            bits,
+            array_of(extents, positions.map(|position| wrap_unsigned(position as u64, bits)).collect()),
+        ),
         Element::Float(kind) => {
             Tensor::Float(kind, array_of(extents, positions.map(|position| float(position).rounded(kind)).collect()))
         }

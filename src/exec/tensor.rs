@@ -176,16 +176,17 @@ impl<S: FloatScalar> Tensor<S> {
         let extents = IxDyn(&shape.shape);
         let float = |kind, &bits: &u64| <S as super::kernels::Field>::from_f64(decode_float(kind, bits));
         Some(match shape.element {
-            Element::Boolean => {
-                Tensor::Boolean(array(extents, bits.iter().map(|bits| bits & 1 == 1).collect())?)
-            }
-            Element::Signed(width) => {
-                Tensor::Signed(width, array(extents, bits.iter().map(|&bits| wrap_signed(bits as i64, width)).collect())?)
-            }
+            Element::Boolean => Tensor::Boolean(array(extents, bits.iter().map(|bits| bits & 1 == 1).collect())?),
+            Element::Signed(width) => Tensor::Signed(
+                width,
+                array(extents, bits.iter().map(|&bits| wrap_signed(bits as i64, width)).collect())?,
+            ),
             Element::Unsigned(width) => {
                 Tensor::Unsigned(width, array(extents, bits.iter().map(|&bits| wrap_unsigned(bits, width)).collect())?)
             }
-            Element::Float(kind) => Tensor::Float(kind, array(extents, bits.iter().map(|bits| float(kind, bits)).collect())?),
+            Element::Float(kind) => {
+                Tensor::Float(kind, array(extents, bits.iter().map(|bits| float(kind, bits)).collect())?)
+            }
             Element::Complex(kind) => {
                 let pairs = bits.chunks_exact(2);
                 let numbers = pairs.map(|pair| Complex::new(float(kind, &pair[0]), float(kind, &pair[1])));

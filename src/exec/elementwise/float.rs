@@ -12,10 +12,7 @@ fn number<S: FloatScalar>(value: f64) -> S {
     <S as Field>::from_f64(value)
 }
 
-pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(
-    kind: Kind,
-    visitor: V,
-) -> Option<V::Output> {
+pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(kind: Kind, visitor: V) -> Option<V::Output> {
     let one = number::<S>(1.0);
     Some(match kind {
         Kind::Abs => visitor.visit(S::abs),

@@ -74,9 +74,7 @@ pub(in crate::exec) fn signed_binary<V: VisitTwo<i64>>(kind: Kind, bits: u32, vi
             _ => a % b,
         }),
         Kind::ShiftLeft => visitor.visit(|a, b| if (0..width).contains(&b) { wrap_signed(a << b, bits) } else { 0 }),
-        Kind::ShiftRightArithmetic => {
-            visitor.visit(|a, b| a >> if (0..width).contains(&b) { b } else { 63 })
-        }
+        Kind::ShiftRightArithmetic => visitor.visit(|a, b| a >> if (0..width).contains(&b) { b } else { 63 }),
         Kind::ShiftRightLogical => visitor.visit(|a, b| {
             let shifted = wrap_unsigned(a as u64, bits);
             if (0..width).contains(&b) { wrap_signed((shifted >> b) as i64, bits) } else { 0 }

@@ -13,9 +13,7 @@ use ndarray::ArrayD;
 pub(super) use compare::{Comparison, Direction, compare};
 pub(super) use complex::{binary as complex_binary, unary as complex_unary};
 pub(super) use float::{binary as float_binary, is_special, unary as float_unary};
-pub(super) use integer::{
-    boolean_binary, boolean_unary, signed_binary, signed_unary, unsigned_binary, unsigned_unary,
-};
+pub(super) use integer::{boolean_binary, boolean_unary, signed_binary, signed_unary, unsigned_binary, unsigned_unary};
 
 use super::scalar::FloatScalar;
 use super::tensor::{Array, NO_TENSOR, Tensor};
@@ -269,11 +267,7 @@ pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Te
 }
 
 /// An operation with two operands of one shape.
-pub(super) fn binary<S: FloatScalar>(
-    kind: Kind,
-    first: Tensor<S>,
-    second: Tensor<S>,
-) -> Result<Tensor<S>, String> {
+pub(super) fn binary<S: FloatScalar>(kind: Kind, first: Tensor<S>, second: Tensor<S>) -> Result<Tensor<S>, String> {
     same_shape(first.shape(), second.shape())?;
     let element = first.element().map(|element| element.to_string()).ok_or(NO_TENSOR)?;
     let result = match (first, second) {

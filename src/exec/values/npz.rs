@@ -47,7 +47,8 @@ fn read_array(bytes: &[u8]) -> Result<StoredTensor, String> {
     let data = &rest[start + length..];
 
     let after = |key: &str| header.split_once(key).map(|(_, rest)| rest.trim_start());
-    let descriptor = after("'descr':").and_then(|rest| rest.strip_prefix('\'')).and_then(|rest| rest.split('\'').next());
+    let descriptor =
+        after("'descr':").and_then(|rest| rest.strip_prefix('\'')).and_then(|rest| rest.split('\'').next());
     let descriptor = descriptor.ok_or_else(malformed)?;
     let is_fortran = after("'fortran_order':").ok_or_else(malformed)?.starts_with("True");
     let extents = after("'shape':").and_then(|rest| rest.strip_prefix('(')).and_then(|rest| rest.split(')').next());

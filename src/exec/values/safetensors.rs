@@ -32,7 +32,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, StoredTensor)>, String> 
     let file = SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file: {error}"))?;
     let tensors = file.iter().map(|(name, view)| {
         let r#type = TYPES.iter().find(|(r#type, _)| *r#type == view.dtype());
-        let element = r#type.ok_or_else(|| format!("`{name}` has the type {:?}, which is not supported", view.dtype()))?.1;
+        let element =
+            r#type.ok_or_else(|| format!("`{name}` has the type {:?}, which is not supported", view.dtype()))?.1;
         let r#type = TensorShape { shape: view.shape().to_vec(), element };
         Ok((name.to_string(), StoredTensor { words: words_of(view.data(), element), r#type, is_raw: false }))
     });
