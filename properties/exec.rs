@@ -106,6 +106,8 @@ fn check_step(graph: &TrainingGraph, results: &[StoredTensor], expected: &Stored
                 assert!(error.sqrt() <= bound, "{step} {path}: {} off, norm {norm}", error.sqrt());
                 assert!((found_norm - norm).abs() <= bound, "{step} {path}: norm {found_norm}, expected {norm}");
             }
+            // A random key that is made from the bits of a float has no reason to be the same.
+            _ if step == "rng_key_folded" && path.to_string() == "result.2" => {}
             _ => {
                 let found: Vec<u64> = kept.map(|at| result.words[at]).collect();
                 assert_eq!(found, expected.words, "{step} {path}");
