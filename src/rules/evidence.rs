@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::flow::explain::{PortChannel, Resolver};
 use crate::flow::refined::{Leak, LeakEdge, Link, Origin, Place};
 use crate::flow::{Crossing, Crossings, Phases, Port, System, backward_slice};
-use crate::flow::{Slice, SinkGroup};
+use crate::flow::{SinkGroup, Slice};
 use crate::graph::{Definition, OperationId, OperationKind as Kind, Type, ValueId};
 use crate::network::Network;
 use crate::transfer::Dependence;
@@ -274,7 +274,11 @@ impl<'e, 'g> Trace<'e, 'g> {
     pub fn one_crossing(&self) -> Option<(&[Step], &Step, &[Step])> {
         let mut crossings = self.steps.iter().enumerate().filter(|(_, step)| step.crossed.is_some());
         let (at, step) = crossings.next().filter(|_| crossings.next().is_none())?;
-        matches!(step.crossed, Some((Crossing::Carried, ..))).then_some((&self.steps[..at], step, &self.steps[at + 1..]))
+        matches!(step.crossed, Some((Crossing::Carried, ..))).then_some((
+            &self.steps[..at],
+            step,
+            &self.steps[at + 1..],
+        ))
     }
 
     /// Where what depends on the source enters the pass of cotangents for good: the last step before, as a value of the
@@ -289,7 +293,7 @@ impl<'e, 'g> Trace<'e, 'g> {
         let start = part.iter().position(|step| step.cotangent)?;
         let before = part[..start].last()?;
         let ends_as_update = part[end + 1..].iter().all(|step| !step.implicit && step.kind.is_some_and(is_updating));
-        let is_one_pass = part[start..=end].iter().all(|step| !step.implicit || step.cotangent);
+        let is_one_pass = part[start..=end].iter().all(|step| !step.implicit);
         (ends_as_update && is_one_pass).then_some((before.place, &part[start..=end]))
     }
 
@@ -340,6 +344,7 @@ pub(super) fn is_layout(kind: Kind) -> bool {
 
 /// Whether it is one of the operations by which an optimizer turns a gradient into an update.
 pub(super) fn is_updating(kind: Kind) -> bool {
-    let is_part = matches!(kind, Kind::Slice | Kind::Concatenate | Kind::Pad | Kind::DynamicUpdateSlice | Kind::DynamicSlice);
+    let is_part =
+        matches!(kind, Kind::Slice | Kind::Concatenate | Kind::Pad | Kind::DynamicUpdateSlice | Kind::DynamicSlice);
     is_part || is_layout(kind) || crate::transfer::images::is_element_by_element(kind)
 }

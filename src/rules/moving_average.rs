@@ -6,7 +6,11 @@ use crate::graph::{Attribute, Elements, OperationKind as Kind};
 
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let moved = |step: &&Step| !step.kind.is_some_and(is_layout);
-    let ends = trace.steps.iter().enumerate().filter(|(at, _)| trace.steps.get(at + 1).is_none_or(|next| next.crossed.is_some()));
+    let ends = trace
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| trace.steps.get(at + 1).is_none_or(|next| next.crossed.is_some()));
     ends.map(|(_, step)| step).filter(moved).any(|step| is_average(trace, step.place))
 }
 
@@ -15,7 +19,8 @@ fn is_average(trace: &Trace<'_, '_>, place: Place) -> bool {
     if trace.kind(place) != Some(Kind::Add) {
         return false;
     }
-    let parts: Option<Vec<(f64, Place)>> = trace.operands(place).into_iter().map(|part| weighted(trace, part)).collect();
+    let parts: Option<Vec<(f64, Place)>> =
+        trace.operands(place).into_iter().map(|part| weighted(trace, part)).collect();
     let Some([(a, x), (b, y)]) = parts.as_deref() else { return false };
     (a + b - 1.0).abs() < 1e-4
         && a.min(*b) > 0.0

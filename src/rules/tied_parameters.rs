@@ -14,8 +14,9 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let sinks = trace.evidence.group.sinks.iter();
     // The moments of an optimizer are sinks too, but no source reads them.
     let parameters = sinks.filter_map(|sink| Some((*sink, trace.input_place(trace.next_input(*sink)?)?)));
-    let (left_alone, reached): (Vec<_>, Vec<_>) =
-        parameters.filter(|(_, place)| trace.is_in(&read, *place)).partition(|(sink, _)| trace.nodes_of(*sink).is_empty());
+    let (left_alone, reached): (Vec<_>, Vec<_>) = parameters
+        .filter(|(_, place)| trace.is_in(&read, *place))
+        .partition(|(sink, _)| trace.nodes_of(*sink).is_empty());
     let is_product = |kind| matches!(kind, Kind::DotGeneral | Kind::Scatter | Kind::Multiply);
     let products = cotangents.iter().rev().filter(|step| step.kind.is_some_and(is_product));
     let used_with = products.map(|step| trace.other_operands(step)).find(|operands| !operands.is_empty());
