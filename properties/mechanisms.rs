@@ -4,7 +4,7 @@ use std::path::Path;
 
 use openloop::flow::explain::{Channels, leak_path};
 use openloop::flow::refined::{Assumed, Question, Refined, refine};
-use openloop::flow::{Crossings, Phases, Port, SinkGroup, Sources, System};
+use openloop::flow::{Crossings, Phases, Port, Sources, System};
 use openloop::graph::{PairingOverride, PytreePath, TrainingGraph};
 use openloop::policy::Selector;
 use openloop::rules::{Evidence, RULES, mechanism};
@@ -44,20 +44,20 @@ fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static 
         .flat_map(|text| Selector::parse(text).expect("a selector").resolve(graph).inputs)
         .map(|position| Port { graph: 0, position })
         .collect();
-    let group = SinkGroup { group: PytreePath::parse("result"), sinks: outputs(graph, sinks) };
+    let sinks = outputs(graph, sinks);
     let phases = [Phases::new(graph)];
     [Within::Step, Within::Run].map(|within| {
         let ask = |finite| -> Refined {
             let assumed = Assumed { finite, binary: Vec::new() };
             let counted = Crossings::within(within);
-            let question = Question { sources: &sources, counted, assumed: &assumed, ends: &group.sinks, cut: &[] };
+            let question = Question { sources: &sources, counted, assumed: &assumed, ends: &sinks, cut: &[] };
             refine(&system, &question).expect("within the bounds")
         };
         let refined = ask(false);
         let leak = &refined.leak;
-        let mut channels = Channels::new(&system, leak, &group.sinks, &data);
+        let mut channels = Channels::new(&system, leak, &sinks, &data);
         let next = |sink: &Port| pairs.pairs.iter().find(|pair| pair.output == sink.position).map(|pair| pair.input);
-        let reached = group.sinks.iter().filter(|sink| refined.output(**sink).is_some());
+        let reached = sinks.iter().filter(|sink| refined.output(**sink).is_some());
         let all: Vec<_> = reached.map(|sink| (*sink, channels.of(*sink, next(sink)))).collect();
         let worst = all.iter().map(|(_, channel)| channel.channel).max().unwrap_or(Channel::None);
         let worst = all.iter().filter(|(_, channel)| channel.channel == worst);
@@ -71,13 +71,13 @@ fn named(graph: &TrainingGraph, truth: &Value, sinks: &str) -> [Option<&'static 
         let evidence = Evidence {
             system: &system,
             leak,
-            group: &group,
+            sinks: &sinks,
             sink: *sink,
             channel,
             path: &path,
             route: if crosses { Route::Carried } else { Route::Step },
             phases: &phases,
-            holds_if_finite: group.sinks.iter().all(|sink| if_finite.output(*sink).is_none()),
+            holds_if_finite: sinks.iter().all(|sink| if_finite.output(*sink).is_none()),
         };
         Some(mechanism(&evidence).code)
     })
