@@ -96,7 +96,7 @@ impl Run<'_> {
         for witness in &mut report.witnesses {
             let Some(group) = asked.groups.iter().find(|group| group.group == witness.group) else { continue };
             name_channel(witness, group, &channels);
-            witness.rule = self.rule(leak, group, &channels, &phases, holds_if_finite(&group.sinks)).into();
+            witness.rule = self.rule(leak, asked, group, &channels, &phases, holds_if_finite(&group.sinks)).into();
             let reached = group.sinks.iter().filter(|sink| whole.output(**sink).is_some());
             witness.sinks_reached = reached.count();
             if let Some(found) = capacity(&self.system, leak, &group.sinks, threshold) {
@@ -122,6 +122,7 @@ impl Run<'_> {
     fn rule(
         &self,
         leak: &Leak,
+        asked: &Asked<'_>,
         group: &SinkGroup,
         channels: &BTreeMap<Port, PortChannel>,
         phases: &[Phases<'_>],
@@ -136,7 +137,7 @@ impl Run<'_> {
         let evidence = Evidence {
             system: &self.system,
             leak,
-            group,
+            sinks: asked.sinks,
             sink,
             channel,
             path: &path,
