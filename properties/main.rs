@@ -8,8 +8,8 @@ mod exec;
 mod floors;
 mod flow;
 mod generate;
-mod mechanisms;
 mod kernels;
+mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod policy;

@@ -113,7 +113,7 @@ impl Run<'_> {
         if bounded.is_none() {
             let masked = if_finite.as_ref().map_or(&[][..], |found| &found.finite_sites);
             let question = asked.question(asked.sinks);
-            report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked));
+            report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked).repair);
         }
         bounded
     }
