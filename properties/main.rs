@@ -13,6 +13,7 @@ mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod policy;
+mod precision;
 mod readme;
 mod refined;
 mod regressions;
