@@ -658,6 +658,9 @@ pub struct RefinedEvidence {
     /// With a bound on the channel: what it is for each sink that is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelClaim>,
+    /// Selectors of inputs that the policy declares to be data: what is picked from them is selection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
 }
 
 /// How much arrives at one sink, and what shows it.

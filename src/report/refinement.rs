@@ -166,6 +166,7 @@ impl Run<'_> {
             cut: cut.iter().map(|part| self.cut_element(leak, part)).collect(),
             bounds,
             channels: claims.collect(),
+            data: texts(if bounds.max_channel.is_some() { self.policy.data() } else { &[] }),
         })
     }
 

@@ -7,22 +7,22 @@
 //! **Invariants.** Sets only grow, conditions only weaken: what is not understood demands everything. A condition speaks
 //! only of values that cannot differ between the runs. It uses nothing of the analysis that made the claim.
 
-mod bodies;
+pub(super) mod bodies;
 mod conditions;
-mod constants;
+pub(super) mod constants;
 mod demand;
 mod dot;
 mod elements;
 mod facts;
 mod follow;
 mod indexing;
-mod movement;
+pub(super) mod movement;
 mod numbering;
 mod rules;
 mod taint;
 #[cfg(test)]
 mod tests;
-mod trace;
+pub(super) mod trace;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -84,16 +84,20 @@ pub(super) fn prove(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]
     Outcome { problems: demands.problems, finite: demands.sites }
 }
 
+/// Whether the elements of a cut are there once for each step, so that their bits can be counted: not in a loop that is not
+/// unrolled.
+pub(super) fn is_counted(claim: &Claim<'_>, cut: &[CutElement]) -> bool {
+    let is_open = |graph: usize, (operation, trip): &(OperationId, Option<u32>)| {
+        let known = claim.graphs.get(graph).and_then(|facts| facts.graph.operations().get(*operation));
+        trip.is_none() && known.is_none_or(|operation| operation.kind == OperationKind::While)
+    };
+    cut.iter().all(|cut| !cut.instance.iter().any(|step| is_open(cut.graph, step)))
+}
+
 fn wrong_cut(claim: &Claim<'_>, cut: &[CutElement]) -> Option<&'static str> {
     for cut in cut {
         let Some(facts) = claim.graphs.get(cut.graph) else { return Some("a cut names a graph that there is not") };
         let graph = facts.graph;
-        for (operation, trip) in &cut.instance {
-            let known = graph.operations().get(*operation).map(|operation| operation.kind);
-            if known == Some(OperationKind::While) && trip.is_none() {
-                return Some("a cut inside a loop whose trips are not counted bounds nothing");
-            }
-        }
         let extents = graph.values().get(cut.value).and_then(|_| graph.tensor_type(cut.value));
         let rank = extents.and_then(|tensor| tensor.rank());
         if rank.is_none() || cut.boxes.iter().any(|block| Some(block.len()) != rank) {
