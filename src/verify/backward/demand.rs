@@ -82,6 +82,11 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
         }
     }
 
+    /// For each value whether any of it is demanded.
+    pub fn demanded(&self) -> Vec<bool> {
+        self.demands.iter().map(|demands| !demands.is_empty()).collect()
+    }
+
     fn domain(&self, value: Instance) -> &'t [u64] {
         self.trace.values[value as usize].shape.domain()
     }

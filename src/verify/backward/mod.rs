@@ -67,21 +67,44 @@ pub(super) fn check(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]
 
 /// The same, with what the proof rests on.
 pub(super) fn prove(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Outcome {
-    let refused = |problem: String| Outcome { problems: vec![problem], finite: BTreeSet::new() };
-    if let Some(problem) = wrong_cut(claim, cut) {
-        return refused(problem.into());
-    }
-    let trace = match trace::Trace::new(claim, cut) {
-        Ok(trace) => trace,
-        Err(problem) => return refused(problem),
+    let prove = |trace: &trace::Trace<'_, '_>| {
+        let facts = facts::Facts::new(trace, allowed);
+        let mut demands = demand::Demands::new(trace, &facts, cut);
+        demands.run();
+        Outcome { problems: demands.problems, finite: demands.sites }
     };
-    if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
-        return refused("a cut names an instance of a value that there is not".into());
+    match follow_all(claim, cut) {
+        Ok(trace) => prove(&trace),
+        Err(problem) => Outcome { problems: vec![problem], finite: BTreeSet::new() },
     }
+}
+
+/// The line of a proof, and for each value of it whether any element that is not cut is demanded; or why there is no proof.
+pub(super) fn demanded<'c, 'a>(
+    claim: &'c Claim<'a>,
+    allowed: &Allowed<'_>,
+    cut: &[CutElement],
+) -> Result<(trace::Trace<'c, 'a>, Vec<bool>), Vec<String>> {
+    let trace = follow_all(claim, cut).map_err(|problem| vec![problem])?;
     let facts = facts::Facts::new(&trace, allowed);
     let mut demands = demand::Demands::new(&trace, &facts, cut);
     demands.run();
-    Outcome { problems: demands.problems, finite: demands.sites }
+    if !demands.problems.is_empty() {
+        return Err(demands.problems);
+    }
+    let demanded = demands.demanded();
+    Ok((trace, demanded))
+}
+
+fn follow_all<'c, 'a>(claim: &'c Claim<'a>, cut: &[CutElement]) -> Result<trace::Trace<'c, 'a>, String> {
+    if let Some(problem) = wrong_cut(claim, cut) {
+        return Err(problem.into());
+    }
+    let trace = trace::Trace::new(claim, cut)?;
+    if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
+        return Err("a cut names an instance of a value that there is not".into());
+    }
+    Ok(trace)
 }
 
 /// Whether the elements of a cut are there once for each step, so that their bits can be counted: not in a loop that is not

@@ -6,7 +6,7 @@
 
 use super::super::Claim;
 use super::super::backward::constants::Class;
-use super::super::backward::CutElement;
+use super::super::backward::{self, Allowed, CutElement};
 use super::super::backward::trace::{Instance, Node, Role, Trace, Value};
 use super::form::{Amounts, End, Form, Pivots, What, united};
 use super::reach::{between, needed};
@@ -32,11 +32,17 @@ pub(super) struct Forms<'t, 'c, 'a> {
     forms: Vec<Option<Form>>,
 }
 
-/// Problems; empty if every sink of the claim gets no more than this through the pivots.
-pub(super) fn check(claim: &Claim<'_>, cut: &[CutElement], most: Channel, data: &[Vec<usize>]) -> Vec<String> {
-    let trace = match Trace::new(claim, cut) {
-        Ok(trace) => trace,
-        Err(problem) => return vec![problem],
+/// Problems; empty if the sinks of the claim get nothing but through the pivots, and no more than this through them.
+pub(super) fn check(
+    claim: &Claim<'_>,
+    allowed: &Allowed<'_>,
+    cut: &[CutElement],
+    most: Channel,
+    data: &[Vec<usize>],
+) -> Vec<String> {
+    let (trace, demanded) = match backward::demanded(claim, allowed, cut) {
+        Ok(found) => found,
+        Err(problems) => return problems,
     };
     let mut pivots = vec![None; trace.values.len()];
     let mut is_truth = vec![false; cut.len()];
@@ -47,7 +53,7 @@ pub(super) fn check(claim: &Claim<'_>, cut: &[CutElement], most: Channel, data: 
     }
     let count = trace.values.len();
     let mut forms = Forms {
-        is_between: between(&trace),
+        is_between: between(&trace, &demanded),
         never_negative: never_negative(&trace),
         trace: &trace,
         data,
@@ -166,33 +172,44 @@ impl Forms<'_, '_, '_> {
         form.uniform = self.is_scalar(value) && reached().all(|end| end.uniform);
         form.index = self.is_discrete(value) && reached().all(|end| end.index);
         ends.iter().for_each(|end| form.chosen_by.extend(&end.chosen_by));
+        // Picked data may decide like any other data.
+        let mut shared = Amounts::default();
+        let test = match test {
+            Some(test) => {
+                let test = test?;
+                form.pivots.extend(&test.pivots);
+                form.uniform &= test.uniform;
+                form.index &= test.index || test.uniform;
+                match test.single().filter(|end| end.by.selection) {
+                    Some(end) => {
+                        shared.add(&end.by);
+                        form.chosen_by.extend(&test.chosen_by);
+                        None
+                    }
+                    None => Some(test),
+                }
+            }
+            None => None,
+        };
         let Some(test) = test else {
             form.power = first.power.filter(|power| ends.iter().all(|end| end.power == Some(*power)));
             form.multiple_of = common_tensor(ends);
             form.ends = match ends.iter().map(Form::single).collect::<Option<Vec<_>>>() {
                 Some(singles) => {
-                    let mut by = Amounts::default();
-                    singles.iter().for_each(|end| by.add(&end.by));
-                    Ok(vec![End::made(value, by)])
+                    singles.iter().for_each(|end| shared.add(&end.by));
+                    Ok(vec![End::made(value, shared)])
                 }
-                None => united(ends),
+                None if shared == Amounts::default() => united(ends),
+                None => Err("picked data and a test choose together".into()),
             };
             return Some(form);
         };
-        let test = test?;
-        form.pivots.extend(&test.pivots);
-        form.uniform &= test.uniform;
-        form.index &= test.index || test.uniform;
         form.multiple_of = common_tensor(ends).filter(|_| test.uniform);
-        let picked = || ends.iter().all(|end| end.single().is_some_and(|end| end.by.selection || end.what == What::Zero));
         form.ends = match form.multiple_of {
             Some(_) => Ok(vec![End::made(value, Amounts { scale: true, ..Amounts::default() })]),
             None if test.uniform => {
                 form.chosen_by.extend(&test.pivots);
                 united(ends)
-            }
-            None if test.index && picked() => {
-                Ok(vec![End::made(value, Amounts { selection: true, ..Amounts::default() })])
             }
             None => Err("a test for each element chooses".into()),
         };
@@ -229,7 +246,11 @@ impl Forms<'_, '_, '_> {
             let Some(output) = self.trace.outputs.get(edge.from.0).and_then(|all| all.get(edge.from.1)).copied() else {
                 continue;
             };
-            let Some(before) = self.get(output) else { continue };
+            // Nothing, until it is seen to be more.
+            let Some(before) = self.get(output) else {
+                found.get_or_insert_with(|| Form::plain(self.what(value)));
+                continue;
+            };
             let is_own = edge.hop == Hop::Carried && edge.from.0 == graph && !edge.possible;
             let form = self.next_step(before, value, is_own);
             found = match found {

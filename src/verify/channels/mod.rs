@@ -65,14 +65,7 @@ pub(super) fn check(
         let own = claim.ending_at(|sink| sinks.contains(&sink));
         match cut_of(claim, pivots) {
             Err(problem) => problems.push(problem),
-            Ok((cut, _)) => {
-                let unbounded = backward::check(&own, allowed, &cut);
-                if unbounded.is_empty() {
-                    problems.extend(forms::check(&own, &cut, channel, data));
-                } else {
-                    problems.extend(unbounded);
-                }
-            }
+            Ok((cut, _)) => problems.extend(forms::check(&own, allowed, &cut, channel, data)),
         }
     }
     problems

@@ -23,7 +23,7 @@ impl Forms<'_, '_, '_> {
         if is_identity(kind) {
             return operands.into_iter().nth((value - node.results.start) as usize);
         }
-        if kind == Kind::Select && is_reached(0) {
+        if kind == Kind::Select && is_reached(0) && !self.is_filled(node, &operands) {
             return self.chosen(value, Some(Some(operands[0].clone())), &operands[1..]);
         }
         let spreads = matches!(kind, Kind::BroadcastInDim | Kind::Broadcast | Kind::Reshape) || is_elementwise(kind);
@@ -49,7 +49,7 @@ impl Forms<'_, '_, '_> {
         form.multiple_of = self.multiple(node, kind, &operands);
         if form.multiple_of.is_some() {
             form.ends = Ok(vec![End::made(value, Amounts { scale: true, ..Amounts::default() })]);
-        } else if self.picks(node, kind, &operands) {
+        } else if self.picks(node, kind, &operands) || kind == Kind::Select && is_reached(0) {
             form.ends = Ok(vec![End::made(value, Amounts { selection: true, ..Amounts::default() })]);
         } else {
             let name = facts.graph.operation_name(node.operation);
@@ -104,6 +104,16 @@ impl Forms<'_, '_, '_> {
         };
         // Where the indices are no pivots, it is an operation like any other.
         indices.clone().any(|at| is_reached(at) && operands[at].ends.is_err()) && indices.clone().all(is_index) && is_data(0)
+    }
+
+    /// Whether a choice puts a constant in place of what was picked out of bounds.
+    fn is_filled(&self, node: &Node, operands: &[Form]) -> bool {
+        let is_constant = |at: usize| {
+            let known = self.trace.values[node.operands[at] as usize].known.as_ref();
+            known.is_some_and(|known| known.scalar().is_some())
+        };
+        let is_picked = |at: usize| operands[at].single().is_some_and(|end| end.by.selection);
+        operands[0].index && (is_picked(1) && is_constant(2) || is_constant(1) && is_picked(2))
     }
 
     /// How a result grows with a carried number, if each operand that depends on it grows with a power of it.

@@ -3,15 +3,12 @@
 use super::super::backward::movement::is_identity;
 use super::super::backward::trace::{Instance, Node, Role, Trace};
 
-/// For each value whether it lies on a way from a pivot to a sink.
-pub(super) fn between(trace: &Trace<'_, '_>) -> Vec<bool> {
-    let mut is_pivot = vec![false; trace.values.len()];
-    trace.cuts.iter().for_each(|(pivot, _)| is_pivot[*pivot as usize] = true);
-    let sinks = trace.claim.sinks.iter().zip(&trace.outputs);
-    let sinks = sinks.flat_map(|(sinks, outputs)| sinks.iter().filter_map(|sink| outputs.get(*sink).copied()));
-    let needed = needed(trace, sinks.collect(), &is_pivot);
-    let reached = reached(trace, is_pivot);
-    needed.iter().zip(&reached).map(|(needed, reached)| *needed && *reached).collect()
+/// For each value whether it lies on a way from a pivot to a sink, where a difference in what is demanded may reach one.
+pub(super) fn between(trace: &Trace<'_, '_>, demanded: &[bool]) -> Vec<bool> {
+    let mut reached = vec![false; trace.values.len()];
+    trace.cuts.iter().for_each(|(pivot, _)| reached[*pivot as usize] = true);
+    spread(trace, demanded, &mut reached);
+    reached
 }
 
 /// What these values are made of, themselves included. Nothing is followed beyond a value where it stops.
@@ -38,15 +35,15 @@ pub(super) fn needed(trace: &Trace<'_, '_>, mut open: Vec<Instance>, stops: &[bo
     needed
 }
 
-/// What depends on values that are marked.
-fn reached(trace: &Trace<'_, '_>, mut reached: Vec<bool>) -> Vec<bool> {
+/// Marks what depends on values that are marked, and is demanded.
+fn spread(trace: &Trace<'_, '_>, demanded: &[bool], reached: &mut [bool]) {
     let mut world = false;
     let mut taken = Vec::new();
     loop {
         let mut changed = false;
         for node in &trace.nodes {
             for value in node.results.clone() {
-                if reached[value as usize] || trace.values[value as usize].known.is_some() {
+                if reached[value as usize] || !demanded[value as usize] || trace.values[value as usize].known.is_some() {
                     continue;
                 }
                 taken.clear();
@@ -64,6 +61,7 @@ fn reached(trace: &Trace<'_, '_>, mut reached: Vec<bool>) -> Vec<bool> {
             let at = |values: &[Vec<Instance>], end: (usize, usize)| values.get(end.0)?.get(end.1).copied();
             if let (Some(from), Some(to)) = (at(&trace.outputs, edge.from), at(&trace.inputs, edge.to))
                 && reached[from as usize]
+                && demanded[to as usize]
                 && !std::mem::replace(&mut reached[to as usize], true)
             {
                 changed = true;
@@ -72,7 +70,7 @@ fn reached(trace: &Trace<'_, '_>, mut reached: Vec<bool>) -> Vec<bool> {
         let goes_out = trace.world.iter().any(|value| reached[*value as usize]);
         changed |= goes_out && !std::mem::replace(&mut world, true);
         if !changed {
-            return reached;
+            return;
         }
     }
 }
