@@ -287,7 +287,7 @@ fn without(elements: Elements, cut: &Elements) -> Elements {
 }
 
 /// An operation, for a message.
-fn described(graph: &TrainingGraph, node: &Node) -> String {
+pub(in crate::verify) fn described(graph: &TrainingGraph, node: &Node) -> String {
     let operation = graph.operation(node.operation);
     let name = graph.operation_name(node.operation);
     let scope = graph.scope_paths(operation.scope).next().map(|scope| format!(" in `{scope}`")).unwrap_or_default();

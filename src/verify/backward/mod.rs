@@ -10,7 +10,7 @@
 pub(super) mod bodies;
 mod conditions;
 pub(super) mod constants;
-mod demand;
+pub(super) mod demand;
 mod dot;
 mod elements;
 mod facts;

@@ -21,7 +21,7 @@ pub(super) struct Form {
     pub multiple_of: Option<u32>,
     /// It is proportional to this power of a number that is carried.
     pub power: Option<(Instance, i64)>,
-    /// What it may be, or why it is content.
+    /// What it may be, or why it is content; no reason: it is made of pivots alone, and not yet used.
     pub ends: Result<Vec<End>, String>,
     /// The pivots that decide which of these it is.
     pub chosen_by: Pivots,

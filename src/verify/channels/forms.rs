@@ -6,10 +6,11 @@
 
 use super::super::Claim;
 use super::super::backward::constants::Class;
+use super::super::backward::demand::described;
 use super::super::backward::{self, Allowed, CutElement};
 use super::super::backward::trace::{Instance, Node, Role, Trace, Value};
 use super::form::{Amounts, End, Form, Pivots, What, united};
-use super::reach::{between, needed};
+use super::reach::{between, first_reached, needed};
 use super::signs::never_negative;
 use crate::graph::OperationKind as Kind;
 use crate::verdict::{Channel, Hop};
@@ -36,11 +37,15 @@ pub(super) struct Forms<'t, 'c, 'a> {
 pub(super) fn check(
     claim: &Claim<'_>,
     allowed: &Allowed<'_>,
-    cut: &[CutElement],
+    cut: Vec<CutElement>,
     most: Channel,
     data: &[Vec<usize>],
 ) -> Vec<String> {
-    let (trace, demanded) = match backward::demanded(claim, allowed, cut) {
+    let cut = match first_reached(claim, cut) {
+        Ok(cut) => cut,
+        Err(problem) => return vec![problem],
+    };
+    let (trace, demanded) = match backward::demanded(claim, allowed, &cut) {
         Ok(found) => found,
         Err(problems) => return problems,
     };
@@ -122,6 +127,20 @@ impl Forms<'_, '_, '_> {
         }
     }
 
+    /// Where something is, for a message.
+    pub fn at(&self, node: &Node) -> String {
+        described(self.trace.graph(node), node)
+    }
+
+    /// A reason with its place, unless it has one.
+    pub fn reason(&self, node: &Node, why: String) -> String {
+        match why.is_empty() {
+            true => format!("it is more than a test, a factor or an index: see {}", self.at(node)),
+            false if why.contains(": see ") => why,
+            false => format!("{why}: see {}", self.at(node)),
+        }
+    }
+
     pub fn is_scalar(&self, value: Instance) -> bool {
         self.trace.values[value as usize].shape.extents.as_deref() == Some(&[])
     }
@@ -133,8 +152,7 @@ impl Forms<'_, '_, '_> {
 
     fn form_of(&self, node: &Node, value: Instance) -> Option<Form> {
         if let Some(pivot) = self.pivots[value as usize] {
-            let why = "a pivot is more than a test, a factor or an index".into();
-            let mut form = Form::content(Pivots::from([pivot]), why);
+            let mut form = Form::content(Pivots::from([pivot]), String::new());
             form.uniform = self.is_scalar(value);
             form.index = self.is_discrete(value);
             if self.is_loss_scale(node) {
@@ -150,21 +168,21 @@ impl Forms<'_, '_, '_> {
             Role::Branch => {
                 let ends: Vec<Form> = node.operands[1..].iter().filter_map(|end| self.get(*end)).collect();
                 let is_reached = self.is_between[node.operands[0] as usize];
-                self.chosen(value, is_reached.then(|| self.get(node.operands[0])), &ends)
+                self.chosen(node, value, is_reached.then(|| self.get(node.operands[0])), &ends)
             }
             Role::LoopEntry(at) => {
                 let entry = &self.trace.loops[at];
                 let ends = [entry.initial[position], entry.next[position]];
                 let ends: Vec<Form> = ends.iter().filter_map(|end| self.get(*end)).collect();
-                self.chosen(value, None, &ends)
+                self.chosen(node, value, None, &ends)
             }
-            Role::LoopExit(at) => self.after_loop(at, position, node.operands[position], value),
+            Role::LoopExit(at) => self.after_loop(node, at, position, value),
             Role::Operation => self.operation(node, value),
         }
     }
 
     /// One of some values, by a test or (none) by something that is not labelled.
-    pub fn chosen(&self, value: Instance, test: Option<Option<Form>>, ends: &[Form]) -> Option<Form> {
+    pub fn chosen(&self, node: &Node, value: Instance, test: Option<Option<Form>>, ends: &[Form]) -> Option<Form> {
         let first = ends.first()?;
         let mut form = Form::content(Pivots::new(), String::new());
         ends.iter().for_each(|end| form.pivots.extend(&end.pivots));
@@ -211,13 +229,15 @@ impl Forms<'_, '_, '_> {
                 form.chosen_by.extend(&test.pivots);
                 united(ends)
             }
-            None => Err("a test for each element chooses".into()),
+            None if form.index => Err(String::new()),
+            None => Err(self.reason(node, "elements are chosen one by one".into())),
         };
         Some(form)
     }
 
     /// What a loop leaves: with a labelled number of trips, what came in or what some trips made of it.
-    fn after_loop(&self, at: usize, position: usize, carried: Instance, value: Instance) -> Option<Form> {
+    fn after_loop(&self, node: &Node, at: usize, position: usize, value: Instance) -> Option<Form> {
+        let carried = node.operands[position];
         let entry = &self.trace.loops[at];
         let inside = self.get(carried)?;
         if !self.is_between[entry.predicate as usize] {
@@ -235,7 +255,7 @@ impl Forms<'_, '_, '_> {
             Err(_) if self.is_between[carried as usize] => inside,
             Err(_) => moved,
         };
-        self.chosen(value, Some(Some(test)), &[initial, moved])
+        self.chosen(node, value, Some(Some(test)), &[initial, moved])
     }
 
     /// An input that holds what an earlier step made.
@@ -317,7 +337,10 @@ impl Forms<'_, '_, '_> {
             return Ok(Channel::None);
         }
         let form = self.get(output).ok_or("nothing is known of it")?;
-        let ends = form.ends?;
+        let ends = form.ends.map_err(|why| match why.is_empty() {
+            true => "what decides is itself the result".to_string(),
+            false => why,
+        })?;
         let mut by = Amounts::default();
         ends.iter().for_each(|end| by.add(&end.by));
         if ends.len() > 1 || !by.moved_by.is_empty() {

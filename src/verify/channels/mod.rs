@@ -65,7 +65,7 @@ pub(super) fn check(
         let own = claim.ending_at(|sink| sinks.contains(&sink));
         match cut_of(claim, pivots) {
             Err(problem) => problems.push(problem),
-            Ok((cut, _)) => problems.extend(forms::check(&own, allowed, &cut, channel, data)),
+            Ok((cut, _)) => problems.extend(forms::check(&own, allowed, cut, channel, data)),
         }
     }
     problems

@@ -17,14 +17,14 @@ impl Forms<'_, '_, '_> {
         let kind = self.trace.kind(node);
         let facts = &self.trace.claim.graphs[node.graph];
         if node.world || !facts.is_transparent(node.operation) {
-            let name = facts.graph.operation_name(node.operation);
-            return Some(Form::content(pivots, format!("it goes through {name}, which nobody looks into")));
+            let why = format!("it goes through {}, which nobody looks into", self.at(node));
+            return Some(Form::content(pivots, why));
         }
         if is_identity(kind) {
             return operands.into_iter().nth((value - node.results.start) as usize);
         }
         if kind == Kind::Select && is_reached(0) && !self.is_filled(node, &operands) {
-            return self.chosen(value, Some(Some(operands[0].clone())), &operands[1..]);
+            return self.chosen(node, value, Some(Some(operands[0].clone())), &operands[1..]);
         }
         let spreads = matches!(kind, Kind::BroadcastInDim | Kind::Broadcast | Kind::Reshape) || is_elementwise(kind);
         let is_uniform = |at: usize| match is_reached(at) {
@@ -52,8 +52,10 @@ impl Forms<'_, '_, '_> {
         } else if self.picks(node, kind, &operands) || kind == Kind::Select && is_reached(0) {
             form.ends = Ok(vec![End::made(value, Amounts { selection: true, ..Amounts::default() })]);
         } else {
-            let name = facts.graph.operation_name(node.operation);
-            form.ends = combined(kind, &operands, value, name, &mut form.chosen_by);
+            form.ends = combined(kind, &operands, value, &mut form.chosen_by);
+            if !uniform && !index {
+                form.ends = form.ends.map_err(|why| self.reason(node, why));
+            }
         }
         Some(form)
     }
@@ -156,7 +158,6 @@ fn combined(
     kind: Kind,
     operands: &[Form],
     value: Instance,
-    name: &str,
     chosen_by: &mut Pivots,
 ) -> Result<Vec<End>, String> {
     let mut shared = Amounts::default();
@@ -166,14 +167,14 @@ fn combined(
         chosen_by.extend(&operand.chosen_by);
         match &ends[..] {
             [end] => shared.add(&end.by),
-            _ if several.is_some() => return Err(format!("{name} brings together what tests chose")),
+            _ if several.is_some() => return Err("what tests chose is brought together".into()),
             ends => several = Some((at, ends)),
         }
     }
     let mut all = shared.clone();
     several.iter().flat_map(|(_, ends)| *ends).for_each(|end| all.add(&end.by));
     if all.scale && !is_of_optimizers(kind) {
-        return Err(format!("what is scaled goes through {name}"));
+        return Err("what is scaled goes through an operation that optimizers do not have".into());
     }
     let Some((at, ends)) = several else { return Ok(vec![End::made(value, shared)]) };
     let mut made = 0;
