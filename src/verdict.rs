@@ -612,6 +612,15 @@ pub struct Certificate {
     /// Edges of the policy between outputs and inputs: links between graphs, and environment edges if they count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<CertificateEdge>,
+    /// What the amounts of the paths rest on, as the policy grants it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assume: Vec<Assumption>,
+    /// So many bits reach all sinks together in a step at most; none: nothing is claimed. For paths only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_step: Option<u64>,
+    /// The values that bound it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<CutElement>,
     /// The verdict.
     pub verdict: Verdict,
     /// The evidence.

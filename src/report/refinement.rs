@@ -24,6 +24,15 @@ pub(super) struct Asked<'a> {
     pub assumed: &'a Assumed,
 }
 
+/// The evidence for what is said of a leak.
+#[derive(Default)]
+pub(super) struct Explained {
+    /// That it keeps the bounds of the policy; none if it does not, or there is no bound.
+    pub bounded: Option<RefinedEvidence>,
+    /// The values that bound how many bits reach all sinks together.
+    pub cut: Vec<CutElement>,
+}
+
 impl<'a> Asked<'a> {
     fn question(&self, ends: &'a [Port]) -> Question<'a> {
         Question { sources: self.sources, counted: self.counted, assumed: self.assumed, ends, cut: &[] }
@@ -61,13 +70,13 @@ impl Run<'_> {
     }
 
     /// What is said of a leak: paths, channels, bits. `whole` is the refined answer with all that is carried. Gives the
-    /// evidence that it keeps the bounds of the policy, if it does.
+    /// evidence for it, if the limits allow.
     pub(super) fn explain_leak(
         &self,
         report: &mut InvariantReport,
         asked: &Asked<'_>,
         whole: &Refined,
-    ) -> Option<RefinedEvidence> {
+    ) -> Option<Explained> {
         let first;
         let carries_on = |sink: &Port| self.system.edges.iter().any(|edge| edge.from == *sink);
         let refined = match asked.sinks.iter().any(carries_on) {
@@ -100,7 +109,8 @@ impl Run<'_> {
         report.bits_per_step = total.as_ref().map(|found| Bits { at_most: found.bits, exact: found.exact });
         let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
         report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
-        self.within_bounds(leak, asked, &channels, total.as_ref())
+        let cut = total.iter().flat_map(|found| &found.cut).map(|part| self.cut_element(leak, part)).collect();
+        Some(Explained { bounded: self.within_bounds(leak, asked, &channels, total.as_ref()), cut })
     }
 
     /// The shortest path to each group, with its channel.

@@ -5,6 +5,7 @@
 //! recomputed from the certificate's selectors and paths. It accepts only what it has checked: an unknown version, an
 //! unknown verdict, a field that does not fit is a refusal. There is no search here, only one look at each fact.
 
+mod amounts;
 mod backward;
 mod channels;
 mod doubts;
@@ -71,7 +72,11 @@ pub fn verify(
             problems.extend(doubts_of(certificate, &claim, selectors)?);
             problems
         }
-        (Evidence::Paths(evidence), Verdict::Violated) => paths::check(&claim, evidence),
+        (Evidence::Paths(evidence), Verdict::Violated) => {
+            let mut problems = paths::check(&claim, evidence);
+            problems.extend(amounts::check(&claim, certificate, evidence));
+            problems
+        }
         (_, verdict) => vec![format!("a verdict `{}` with this evidence cannot be re-checked", verdict.as_str())],
     };
     if problems.is_empty() { Ok(()) } else { Err(problems) }
