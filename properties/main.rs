@@ -1,6 +1,7 @@
 //! Every property test is a module of this one binary: it links once.
 
 mod capture;
+mod channels;
 mod command;
 mod corpus;
 #[cfg(feature = "exec")]

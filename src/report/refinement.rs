@@ -25,6 +25,15 @@ pub(super) struct Asked<'a> {
     pub assumed: &'a Assumed,
 }
 
+/// The evidence for what is said of a leak.
+#[derive(Default)]
+pub(super) struct Explained {
+    /// That it keeps the bounds of the policy; none if it does not, or there is no bound.
+    pub bounded: Option<RefinedEvidence>,
+    /// The values that bound how many bits reach all sinks together.
+    pub cut: Vec<CutElement>,
+}
+
 impl<'a> Asked<'a> {
     fn question(&self, ends: &'a [Port]) -> Question<'a> {
         Question { sources: self.sources, counted: self.counted, assumed: self.assumed, ends, cut: &[] }
@@ -62,13 +71,13 @@ impl Run<'_> {
     }
 
     /// What is said of a leak: paths, channels, bits. `whole` is the refined answer with all that is carried. Gives the
-    /// evidence that it keeps the bounds of the policy, if it does.
+    /// evidence for it, if the limits allow.
     pub(super) fn explain_leak(
         &self,
         report: &mut InvariantReport,
         asked: &Asked<'_>,
         whole: &Refined,
-    ) -> Option<RefinedEvidence> {
+    ) -> Option<Explained> {
         let first;
         let carries_on = |sink: &Port| self.system.edges.iter().any(|edge| edge.from == *sink);
         let refined = match asked.sinks.iter().any(carries_on) {
@@ -115,7 +124,8 @@ impl Run<'_> {
             let question = asked.question(asked.sinks);
             report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked).repair);
         }
-        bounded
+        let cut = total.iter().flat_map(|found| &found.cut).map(|part| self.cut_element(leak, part)).collect();
+        Some(Explained { bounded, cut })
     }
 
     /// The code of the mechanism by which a group is reached at worst.
@@ -211,6 +221,7 @@ impl Run<'_> {
             cut: cut.iter().map(|part| self.cut_element(leak, part)).collect(),
             bounds,
             channels: claims.collect(),
+            data: texts(if bounds.max_channel.is_some() { self.policy.data() } else { &[] }),
         })
     }
 
