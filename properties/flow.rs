@@ -107,6 +107,9 @@ fn certificate(graphs: &[&TrainingGraph], within: Within, verdict: Verdict, evid
         carried: Vec::new(),
         terminal: Vec::new(),
         edges: Vec::new(),
+        assume: Vec::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
         verdict,
         evidence,
     }

@@ -1,6 +1,7 @@
 //! Every property test is a module of this one binary: it links once.
 
 mod capture;
+mod channels;
 mod command;
 mod corpus;
 #[cfg(feature = "exec")]
@@ -8,11 +9,12 @@ mod exec;
 mod floors;
 mod flow;
 mod generate;
-mod mechanisms;
 mod kernels;
+mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod policy;
+mod precision;
 mod readme;
 mod refined;
 mod regressions;

@@ -25,6 +25,15 @@ pub(super) struct Asked<'a> {
     pub assumed: &'a Assumed,
 }
 
+/// The evidence for what is said of a leak.
+#[derive(Default)]
+pub(super) struct Explained {
+    /// That it keeps the bounds of the policy; none if it does not, or there is no bound.
+    pub bounded: Option<RefinedEvidence>,
+    /// The values that bound how many bits reach all sinks together.
+    pub cut: Vec<CutElement>,
+}
+
 impl<'a> Asked<'a> {
     fn question(&self, ends: &'a [Port]) -> Question<'a> {
         Question { sources: self.sources, counted: self.counted, assumed: self.assumed, ends, cut: &[] }
@@ -62,13 +71,13 @@ impl Run<'_> {
     }
 
     /// What is said of a leak: paths, channels, bits. `whole` is the refined answer with all that is carried. Gives the
-    /// evidence that it keeps the bounds of the policy, if it does.
+    /// evidence for it, if the limits allow.
     pub(super) fn explain_leak(
         &self,
         report: &mut InvariantReport,
         asked: &Asked<'_>,
         whole: &Refined,
-    ) -> Option<RefinedEvidence> {
+    ) -> Option<Explained> {
         let first;
         let carries_on = |sink: &Port| self.system.edges.iter().any(|edge| edge.from == *sink);
         let refined = match asked.sinks.iter().any(carries_on) {
@@ -96,7 +105,7 @@ impl Run<'_> {
         for witness in &mut report.witnesses {
             let Some(group) = asked.groups.iter().find(|group| group.group == witness.group) else { continue };
             name_channel(witness, group, &channels);
-            witness.rule = self.rule(leak, group, &channels, &phases, holds_if_finite(&group.sinks)).into();
+            witness.rule = self.rule(leak, asked, group, &channels, &phases, holds_if_finite(&group.sinks)).into();
             let reached = group.sinks.iter().filter(|sink| whole.output(**sink).is_some());
             witness.sinks_reached = reached.count();
             if let Some(found) = capacity(&self.system, leak, &group.sinks, threshold) {
@@ -113,15 +122,17 @@ impl Run<'_> {
         if bounded.is_none() {
             let masked = if_finite.as_ref().map_or(&[][..], |found| &found.finite_sites);
             let question = asked.question(asked.sinks);
-            report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked));
+            report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked).repair);
         }
-        bounded
+        let cut = total.iter().flat_map(|found| &found.cut).map(|part| self.cut_element(leak, part)).collect();
+        Some(Explained { bounded, cut })
     }
 
     /// The code of the mechanism by which a group is reached at worst.
     fn rule(
         &self,
         leak: &Leak,
+        asked: &Asked<'_>,
         group: &SinkGroup,
         channels: &BTreeMap<Port, PortChannel>,
         phases: &[Phases<'_>],
@@ -136,7 +147,7 @@ impl Run<'_> {
         let evidence = Evidence {
             system: &self.system,
             leak,
-            group,
+            sinks: asked.sinks,
             sink,
             channel,
             path: &path,
@@ -210,6 +221,7 @@ impl Run<'_> {
             cut: cut.iter().map(|part| self.cut_element(leak, part)).collect(),
             bounds,
             channels: claims.collect(),
+            data: texts(if bounds.max_channel.is_some() { self.policy.data() } else { &[] }),
         })
     }
 

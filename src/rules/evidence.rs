@@ -7,8 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::flow::explain::{PortChannel, Resolver};
 use crate::flow::refined::{Leak, LeakEdge, Link, Origin, Place};
-use crate::flow::{Crossing, Crossings, Phases, Port, System, backward_slice};
-use crate::flow::{SinkGroup, Slice};
+use crate::flow::{Crossing, Crossings, Phases, Port, Slice, System, backward_slice};
 use crate::graph::{Definition, OperationId, OperationKind as Kind, Type, ValueId};
 use crate::network::Network;
 use crate::transfer::Dependence;
@@ -21,8 +20,8 @@ pub struct Evidence<'a, 'g> {
     pub system: &'a System<'g>,
     /// Its leak, with labels that end at the sinks.
     pub leak: &'a Leak,
-    /// The group.
-    pub group: &'a SinkGroup,
+    /// Every sink of the invariant.
+    pub sinks: &'a [Port],
     /// The sink of the group with the worst channel; of several the nearest.
     pub sink: Port,
     /// Its channel, and what shows it.
@@ -95,7 +94,7 @@ impl<'e, 'g> Trace<'e, 'g> {
         let is_wide = |node: u32| leak.nodes[node as usize].place.is_some_and(|place| !self.is_scalar(place));
         let is_counted = |edge: &LeakEdge| match edge.link {
             Link::Cross(_, pair) => pair.is_some() && self.evidence.route == Route::Carried,
-            Link::Flow(how) => how != Dependence::Opaque,
+            Link::Flow(how) => how != Dependence::Opaque && !leak.nodes[edge.to as usize].opaque,
             Link::Enter | Link::Leave => true,
         };
         let network = self.network(|edge| is_counted(edge) && is_wide(edge.from) && is_wide(edge.to));
@@ -293,7 +292,7 @@ impl<'e, 'g> Trace<'e, 'g> {
         let start = part.iter().position(|step| step.cotangent)?;
         let before = part[..start].last()?;
         let ends_as_update = part[end + 1..].iter().all(|step| !step.implicit && step.kind.is_some_and(is_updating));
-        let is_one_pass = part[start..=end].iter().all(|step| !step.implicit || step.cotangent);
+        let is_one_pass = part[start..=end].iter().all(|step| !step.implicit);
         (ends_as_update && is_one_pass).then_some((before.place, &part[start..=end]))
     }
 

@@ -3,7 +3,8 @@
 //! **Invariant**: a code never changes its meaning and is never given out twice. Every page has the same four
 //! headings, in this order: what it finds, why it matters, an example, how to repair it. `OL110` to `OL126` name
 //! mechanisms: their pages say the expected channel and the public evidence too, and their two examples, the leak and
-//! its clean twin, are lowered and measured in `fixtures/rules`.
+//! its clean twin, are lowered and measured in `fixtures/rules`. Each has a matcher in a file of its own, which looks at
+//! operations, channels and paths, never at a name that a user chose; [`mechanism`] asks them in turn.
 
 mod accumulation_normaliser;
 mod direct_probe_gradient;
@@ -99,9 +100,10 @@ type Matcher = fn(&Trace<'_, '_>) -> bool;
 const MATCHERS: &[(&str, Matcher)] = &[
     ("OL111", shared_finite_check::matches),
     ("OL110", shared_clip::matches),
-    ("OL118", sampling::matches),
     ("OL123", masked_product::matches),
+    // What is drawn may be a mask: so before the choice of examples.
     ("OL119", random_key::matches),
+    ("OL118", sampling::matches),
     ("OL121", moving_average::matches),
     ("OL117", momentum::matches),
     ("OL120", running_statistics::matches),
@@ -176,6 +178,15 @@ mod tests {
             assert!(named.iter().all(|name| ["timing", "scale", "selection", "content"].contains(name)));
         }
         assert!(RULES.iter().any(|rule| !rule.channels.is_empty()));
+    }
+
+    #[test]
+    fn every_mechanism_has_one_matcher_and_every_code_that_is_named_a_page() {
+        let mut matched: Vec<&str> = MATCHERS.iter().map(|(code, _)| *code).collect();
+        matched.sort_unstable();
+        let mechanisms = RULES.iter().filter(|rule| !rule.channels.is_empty()).map(|rule| rule.code);
+        assert_eq!(matched, mechanisms.collect::<Vec<_>>());
+        assert!(["OL100", "OL101", "OL102"].into_iter().chain(matched).all(|code| known(code).code == code));
     }
 
     #[test]

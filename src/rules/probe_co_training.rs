@@ -21,5 +21,5 @@ pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let is_reached = |port: Port| trace.nodes_of(port).iter().any(|node| reached.contains(*node as usize));
     let edges = trace.evidence.system.edges.iter();
     let trained = edges.filter(|edge| read.contains(&edge.to) && is_reached(edge.from));
-    trained.map(|edge| edge.from).any(|output| !trace.evidence.group.sinks.contains(&output))
+    trained.map(|edge| edge.from).any(|output| !trace.evidence.sinks.contains(&output))
 }

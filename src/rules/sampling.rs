@@ -1,7 +1,8 @@
 //! `OL118`: the reward chooses the data.
 //!
 //! Where inputs are declared to be data the channel says it. Without a declaration it is seen where an index picks from
-//! what descends from inputs that are no parameters.
+//! what descends from inputs that are no parameters, or
+//! where a mask leaves examples out of the pass of cotangents.
 
 use super::evidence::{Step, Trace};
 use crate::flow::Port;
@@ -11,7 +12,16 @@ use crate::index::Id;
 use crate::verdict::Channel;
 
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
-    trace.evidence.channel.channel == Channel::Selection || trace.steps.iter().any(|step| picks_data(trace, step))
+    trace.evidence.channel.channel == Channel::Selection
+        || trace.steps.iter().any(|step| picks_data(trace, step))
+        || trace.last_part().iter().any(|step| masks_examples(trace, step))
+}
+
+/// Whether the source says which cotangents are zero, one by one.
+fn masks_examples(trace: &Trace<'_, '_>, step: &Step) -> bool {
+    let is_choice = step.implicit && step.cotangent && step.kind == Some(Kind::Select);
+    let Some(mask) = step.from.filter(|mask| is_choice && trace.resolver.scalar(*mask).is_none()) else { return false };
+    trace.operands(step.place).into_iter().filter(|operand| *operand != mask).any(|operand| trace.is_constant(operand))
 }
 
 fn picks_data(trace: &Trace<'_, '_>, step: &Step) -> bool {

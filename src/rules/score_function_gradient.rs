@@ -22,7 +22,12 @@ pub(super) fn goes_back_where_it_came_from(
 ) -> Option<bool> {
     let is_product = |kind| matches!(kind, Kind::Multiply | Kind::Divide | Kind::DotGeneral | Kind::Convolution);
     let products = cotangents.iter().filter(|step| step.kind.is_some_and(is_product));
-    let met = products.map(|step| trace.other_operands(step)).find(|operands| !operands.is_empty())?;
+    // What other cotangents it meets are weights of the loss.
+    let residuals = |step| {
+        let operands = trace.other_operands(step).into_iter();
+        operands.filter(|operand| !trace.is_cotangent(trace.base(*operand))).collect::<Vec<_>>()
+    };
+    let met = products.map(residuals).find(|operands| !operands.is_empty())?;
     let made_of = trace.made_of([residual]);
     let candidates: Vec<Place> = met.into_iter().flat_map(|place| computed_from(trace, place)).collect();
     Some(candidates.iter().any(|place| trace.is_in(&made_of, *place)))

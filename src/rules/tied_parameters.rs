@@ -11,7 +11,7 @@ use crate::graph::OperationKind as Kind;
 pub(super) fn matches(trace: &Trace<'_, '_>) -> bool {
     let Some((_, cotangents)) = trace.gradient() else { return false };
     let read = trace.made_of(trace.sources(false).map(|(_, place)| place));
-    let sinks = trace.evidence.group.sinks.iter();
+    let sinks = trace.evidence.sinks.iter();
     // The moments of an optimizer are sinks too, but no source reads them.
     let parameters = sinks.filter_map(|sink| Some((*sink, trace.input_place(trace.next_input(*sink)?)?)));
     let (left_alone, reached): (Vec<_>, Vec<_>) = parameters

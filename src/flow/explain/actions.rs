@@ -56,7 +56,7 @@ pub(super) struct Actions<'g> {
 }
 
 /// A flow as people see it, whatever call or iteration it happens in: graph and both values.
-pub(super) type Flow = (usize, ValueId, ValueId);
+pub type Flow = (usize, ValueId, ValueId);
 
 /// Edges with one key are cut together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,10 +15,11 @@ mod scale;
 mod signs;
 mod sites;
 
+pub use actions::Flow;
 pub use capacity::{Capacity, CutPart, capacity};
 pub use channels::{Channels, PortChannel};
 pub use paths::{leak_path, paths_by_group};
-pub use repairs::repair;
+pub use repairs::{Repaired, repair};
 pub use resolve::Resolver;
 
 use super::refined::{Leak, LeakEdge};

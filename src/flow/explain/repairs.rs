@@ -27,6 +27,25 @@ const MOST_SEARCHES: usize = 8;
 /// In leaks with more edges than this no repair is looked for.
 const MOST_EDGES: usize = 2_000_000;
 
+/// A repair, and what shows that it is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// For a report.
+    pub repair: Repair,
+    /// The flows that it cuts, for [`Question::cut`]; none unless there is a repair.
+    pub cut: Vec<Flow>,
+    /// The outputs that stay reached.
+    pub kept: Vec<Port>,
+}
+
+impl Repaired {
+    fn none(outcome: RepairOutcome, lower_bound: u64, kept: &[Port]) -> Self {
+        let exact = outcome == RepairOutcome::Impossible;
+        let repair = Repair { outcome, actions: Vec::new(), exact, lower_bound, verified: false };
+        Repaired { repair, cut: Vec::new(), kept: kept.to_vec() }
+    }
+}
+
 /// The smallest repair. `leak` is the answer to `question`, whose labels end at `sinks`; `phases` are those of each graph
 /// of the system; `masked` are the products (graph and operation) that would not pass anything on if all were finite.
 pub fn repair(
@@ -36,42 +55,56 @@ pub fn repair(
     sinks: &[Port],
     phases: &[Phases<'_>],
     masked: &[(usize, OperationId)],
-) -> Repair {
+) -> Repaired {
     if leak.edges.len() > MOST_EDGES {
-        return not_found(0);
+        return Repaired::none(RepairOutcome::NotFound, 0, &[]);
     }
     let gradients = Gradients::new(system, phases);
     let plan = Plan::new(system, leak, sinks);
+    let without = |outcome, lower_bound| Repaired::none(outcome, lower_bound, &plan.kept);
     if plan.kept.is_empty() && !plan.trains_others(&gradients) {
         // Parts of one tensor may be told apart by an edit of the indices, which is no cut.
-        return if plan.has_parts(sinks) { not_found(0) } else { impossible() };
+        let outcome = if plan.has_parts(sinks) { RepairOutcome::NotFound } else { RepairOutcome::Impossible };
+        return without(outcome, 0);
     }
-    let (found, chosen) = plan.search(question.sources, phases, &gradients, masked);
-    let Some((actions, chosen)) = chosen else { return found };
-    if !is_verified(system, question, sinks, &plan.kept, &plan.flows(&actions, &chosen)) {
-        return not_found(found.lower_bound);
+    let (actions, found) = plan.search(question.sources, phases, &gradients, masked);
+    let (chosen, exact, lower_bound) = match found {
+        Found::Cut { groups, exact, lower_bound } => (groups, exact, lower_bound),
+        Found::Impossible => return without(RepairOutcome::Impossible, 0),
+        Found::Nothing { lower_bound } => return without(RepairOutcome::NotFound, lower_bound),
+    };
+    let cut = plan.flows(&actions, &chosen);
+    if !is_verified(system, question, sinks, &plan.kept, &cut) {
+        return without(RepairOutcome::NotFound, lower_bound);
     }
     let mut told: Vec<RepairAction> = Vec::new();
     for group in chosen {
-        let told_of = action(system, leak, sinks, &actions.list[group as usize - 1]);
+        let action = action(system, leak, sinks, &actions.list[group as usize - 1]);
         // A function that all groups call has flows of its own, and yet the edit is one.
-        if !told
-            .iter()
-            .any(|other| (other.kind, &other.place, &other.advice) == (told_of.kind, &told_of.place, &told_of.advice))
-        {
-            told.push(told_of);
+        let is_same = |other: &RepairAction| {
+            (other.kind, &other.place, &other.advice) == (action.kind, &action.place, &action.advice)
+        };
+        if !told.iter().any(is_same) {
+            told.push(action);
         }
     }
-    let lower_bound = found.lower_bound.min(told.len() as u64);
-    Repair { actions: told, lower_bound, verified: true, ..found }
+    let lower_bound = lower_bound.min(told.len() as u64);
+    let repair = Repair { outcome: RepairOutcome::Found, actions: told, exact, lower_bound, verified: true };
+    Repaired { repair, cut, kept: plan.kept }
 }
 
-fn impossible() -> Repair {
-    Repair { outcome: RepairOutcome::Impossible, actions: Vec::new(), exact: true, lower_bound: 0, verified: false }
-}
-
-fn not_found(lower_bound: u64) -> Repair {
-    Repair { outcome: RepairOutcome::NotFound, actions: Vec::new(), exact: false, lower_bound, verified: false }
+/// What a search found.
+enum Found {
+    Cut {
+        groups: Vec<u32>,
+        exact: bool,
+        /// In actions.
+        lower_bound: u64,
+    },
+    Impossible,
+    Nothing {
+        lower_bound: u64,
+    },
 }
 
 /// Whether without these flows no sink is reached, and each output that must be still is.
@@ -160,14 +193,14 @@ impl<'p, 'g> Plan<'p, 'g> {
         behind.map(|at| first + at as u32).collect()
     }
 
-    /// The groups to cut, with what they are, if there are any.
+    /// What can be done, and the groups to cut.
     fn search(
         &self,
         sources: &Sources,
         phases: &[Phases<'g>],
         gradients: &Gradients,
         masked: &[(usize, OperationId)],
-    ) -> (Repair, Option<(Actions<'g>, Vec<u32>)>) {
+    ) -> (Actions<'g>, Found) {
         let kept = self.nodes_behind(&self.kept);
         let grouping = Grouping {
             system: self.system,
@@ -186,8 +219,8 @@ impl<'p, 'g> Plan<'p, 'g> {
             Training::new(self.system, sources, self.leak, gradients, &self.between, (self.nodes, &self.edges), &sinks);
         let needed = training.needed(&self.edges, &groups, self.nodes);
         let mut weights = weights(&actions, &needed);
-        let mut bound: Option<u64> = None;
-        for round in 0..MOST_SEARCHES {
+        let (mut bound, mut searches): (Option<u64>, usize) = (None, 0);
+        let found = loop {
             let query = RepairQuery {
                 sources: &self.leak.sources,
                 forbidden: &self.forbidden,
@@ -195,32 +228,32 @@ impl<'p, 'g> Plan<'p, 'g> {
                 groups: &groups,
                 weights: &weights,
             };
-            match smallest_repair(&self.network, &query, WORK) {
-                Search::Cut { groups: chosen, lower_bound, exact, .. } => {
-                    let bound = *bound.get_or_insert(actions_at_least(lower_bound));
-                    if !training.goes_on(&self.edges, &groups, self.nodes, &chosen) {
-                        // Together they would end it, so one of them is not for this: the dearest.
-                        let Some(dearest) = chosen.into_iter().max_by_key(|group| (weights[*group as usize], *group))
-                        else {
-                            break;
-                        };
-                        weights[dearest as usize] = UNCUTTABLE;
-                        continue;
-                    }
-                    let exact = exact && (round == 0 || chosen.len() as u64 == bound);
-                    let outcome = RepairOutcome::Found;
-                    let repair = Repair { outcome, actions: Vec::new(), exact, lower_bound: bound, verified: false };
-                    return (repair, Some((actions, chosen)));
-                }
-                Search::Impossible if round == 0 => return (impossible(), None),
-                Search::Impossible => break,
-                Search::NotFound { lower_bound } => {
+            let is_first = bound.is_none();
+            let (chosen, exact) = match smallest_repair(&self.network, &query, WORK) {
+                Search::Cut { groups, lower_bound, exact, .. } => {
                     bound.get_or_insert(actions_at_least(lower_bound));
-                    break;
+                    (groups, exact)
                 }
+                Search::Impossible if is_first => break Found::Impossible,
+                Search::Impossible => break Found::Nothing { lower_bound: bound.unwrap_or(0) },
+                Search::NotFound { lower_bound } => {
+                    break Found::Nothing { lower_bound: bound.unwrap_or(actions_at_least(lower_bound)) };
+                }
+            };
+            let lower_bound = bound.unwrap_or(0);
+            if training.goes_on(&self.edges, &groups, self.nodes, &chosen) {
+                let exact = exact && (is_first || chosen.len() as u64 == lower_bound);
+                break Found::Cut { groups: chosen, exact, lower_bound };
             }
-        }
-        (not_found(bound.unwrap_or(0)), None)
+            // Together they would end it, so one of them is not for this: the dearest.
+            searches += 1;
+            let dearest = chosen.into_iter().max_by_key(|group| (weights[*group as usize], *group));
+            match dearest.filter(|_| searches < MOST_SEARCHES) {
+                Some(dearest) => weights[dearest as usize] = UNCUTTABLE,
+                None => break Found::Nothing { lower_bound },
+            }
+        };
+        (actions, found)
     }
 
     /// The flows of some groups.

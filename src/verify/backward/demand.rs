@@ -82,6 +82,11 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
         }
     }
 
+    /// For each value whether any of it is demanded.
+    pub fn demanded(&self) -> Vec<bool> {
+        self.demands.iter().map(|demands| !demands.is_empty()).collect()
+    }
+
     fn domain(&self, value: Instance) -> &'t [u64] {
         self.trace.values[value as usize].shape.domain()
     }
@@ -282,7 +287,7 @@ fn without(elements: Elements, cut: &Elements) -> Elements {
 }
 
 /// An operation, for a message.
-fn described(graph: &TrainingGraph, node: &Node) -> String {
+pub(in crate::verify) fn described(graph: &TrainingGraph, node: &Node) -> String {
     let operation = graph.operation(node.operation);
     let name = graph.operation_name(node.operation);
     let scope = graph.scope_paths(operation.scope).next().map(|scope| format!(" in `{scope}`")).unwrap_or_default();

@@ -14,17 +14,17 @@ use crate::index::Id;
 pub(super) const MOST_INSTANCES: usize = 2_000_000;
 
 /// A value of the line, by its position.
-pub(super) type Instance = u32;
+pub(in crate::verify) type Instance = u32;
 
 /// A value, seen as elements of a root.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+pub(in crate::verify) struct View {
     pub root: u32,
-    pub position: Position,
+    pub(super) position: Position,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(in crate::verify) struct Value {
     pub shape: Rc<Shape>,
     pub number: u32,
     /// None: not linear, or of unknown shape.
@@ -37,7 +37,7 @@ pub(super) struct Value {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::verify) enum Role {
     /// The input at a position.
     Input(usize),
     Operation,
@@ -54,7 +54,7 @@ pub(super) enum Role {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(in crate::verify) struct Node {
     pub graph: usize,
     /// Of an input: the first operation.
     pub operation: OperationId,
@@ -67,7 +67,7 @@ pub(super) struct Node {
 
 /// A loop that is not unrolled. Each list is about the values that change, in order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Loop {
+pub(in crate::verify) struct Loop {
     pub initial: Vec<Instance>,
     pub carried: Vec<Instance>,
     pub next: Vec<Instance>,
@@ -76,7 +76,7 @@ pub(super) struct Loop {
     pub numbers: std::ops::Range<u32>,
 }
 
-pub(super) struct Trace<'c, 'a> {
+pub(in crate::verify) struct Trace<'c, 'a> {
     pub claim: &'c Claim<'a>,
     pub nodes: Vec<Node>,
     pub values: Vec<Value>,
