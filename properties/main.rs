@@ -4,6 +4,7 @@ mod capture;
 mod channels;
 mod command;
 mod corpus;
+#[cfg(feature = "exec")]
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
@@ -14,10 +15,12 @@ mod kernels;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+#[cfg(feature = "exec")]
 mod operations;
 mod policy;
 mod precision;
 mod readme;
+#[cfg(feature = "exec")]
 mod refined;
 mod regressions;
 mod render;

@@ -18,7 +18,7 @@ mod leak;
 mod machine;
 mod numbering;
 mod step;
-#[cfg(test)]
+#[cfg(all(test, feature = "exec"))]
 mod tests;
 
 pub use leak::{Choice, Instance, Leak, LeakEdge, LeakNode, Link, Origin, Place};
