@@ -155,8 +155,8 @@ impl Forms<'_, '_, '_> {
             let mut form = Form::content(Pivots::from([pivot]), String::new());
             form.uniform = self.is_scalar(value);
             form.index = self.is_discrete(value);
-            if self.is_loss_scale(node) {
-                form.power = Some((value, 1));
+            if self.is_loss_scale(node, value) {
+                form.power = Some((self.trace.values[value as usize].number, 1));
             }
             return Some(form);
         }
@@ -268,7 +268,8 @@ impl Forms<'_, '_, '_> {
             };
             // Nothing, until it is seen to be more.
             let Some(before) = self.get(output) else {
-                found.get_or_insert_with(|| Form::plain(self.what(value)));
+                let (uniform, index) = (self.is_scalar(value), self.is_discrete(value));
+                found.get_or_insert_with(|| Form { uniform, index, ..Form::plain(self.what(value)) });
                 continue;
             };
             let is_own = edge.hop == Hop::Carried && edge.from.0 == graph && !edge.possible;
@@ -302,11 +303,10 @@ impl Forms<'_, '_, '_> {
     }
 
     /// Whether a pivot is a dynamic loss scale: one number that is carried, and that tests alone move.
-    fn is_loss_scale(&self, node: &Node) -> bool {
+    fn is_loss_scale(&self, node: &Node, value: Instance) -> bool {
         let trace = self.trace;
-        let Some(input) = node.operands.first().filter(|_| node.role == Role::Pass).map(|value| *value as usize) else {
-            return false;
-        };
+        // A value that is cut is handed on under its own name.
+        let input = if node.role == Role::Pass { node.operands[0] as usize } else { value as usize };
         let maker = &trace.nodes[trace.values[input].maker as usize];
         let Role::Input(position) = maker.role else { return false };
         if !self.is_scalar(input as Instance) || !trace.values[input].shape.class.is_float() {

@@ -119,7 +119,7 @@ impl Forms<'_, '_, '_> {
     }
 
     /// How a result grows with a carried number, if each operand that depends on it grows with a power of it.
-    fn power(&self, node: &Node, kind: Kind, operands: &[Form]) -> Option<(Instance, i64)> {
+    fn power(&self, node: &Node, kind: Kind, operands: &[Form]) -> Option<(u32, i64)> {
         let (number, _) = operands.iter().find_map(|operand| operand.power)?;
         if operands.iter().any(|operand| operand.power.is_some_and(|(other, _)| other != number)) {
             return None;
