@@ -80,13 +80,15 @@ impl Forms<'_, '_, '_> {
             _ => return None,
         };
         let (x, f) = (&operands[tensor], &operands[factor]);
+        if !self.never_negative[node.operands[factor] as usize] {
+            return None;
+        }
         if !is_reached(factor) {
             return x.multiple_of.filter(|_| self.is_plainly_uniform(node.operands[factor]));
         }
         let number = self.trace.values[node.operands[tensor] as usize].number;
         let meets = !is_reached(tensor)
             && f.uniform
-            && self.never_negative[node.operands[factor] as usize]
             && self.is_made_of(node.operands[factor], number);
         meets.then_some(number)
     }
