@@ -4,6 +4,7 @@ mod capture;
 mod channels;
 mod command;
 mod corpus;
+mod elements;
 #[cfg(feature = "exec")]
 mod exec;
 mod floors;
@@ -13,6 +14,7 @@ mod kernels;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+mod operations;
 mod policy;
 mod precision;
 mod readme;
