@@ -33,15 +33,16 @@ impl Case {
 
     /// What `check` says under a policy with this bound.
     fn check(&self, bound: &str) -> InvariantReport {
-        let list = |value: &Value| if value.is_null() { "[]".into() } else { value.to_string() };
+        let data = &self.truth["data"];
+        let data = if data.is_null() { String::new() } else { format!("data = {data}\n") };
         let (scope, sinks) = (&self.truth["source_scope"], &self.truth["sinks"]);
         let carried = self.truth["carried"].as_array().into_iter().flatten();
         let carried = carried.map(|pair| format!("{} = {}\n", pair["output"], pair["input"]));
         let carried: String = carried.filter(|_| self.graph.carried_pairs(&Default::default()).is_err()).collect();
         let text = format!(
-            "version = 1\ndata = {}\n[[invariant]]\nname = \"out\"\nfrom = [\"scope:{}\"]\nto = [{sinks}]\n\
+            "version = 1\n{}[[invariant]]\nname = \"out\"\nfrom = [\"scope:{}\"]\nto = [{sinks}]\n\
              within = \"{}\"\n{bound}\n[carried]\n{carried}",
-            list(&self.truth["data"]),
+            data,
             scope.as_str().expect("a scope"),
             self.within
         );

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
 use super::conditions::Position;
 use super::constants::{Known, Shape};
 use super::numbering::Numbering;
@@ -115,7 +117,27 @@ impl<'c, 'a> Trace<'c, 'a> {
         for position in 0..claim.graphs.len() {
             follow::follow(&mut trace, position, cuts, &mut followed)?;
         }
+        trace.cut_equal_values();
         Ok(trace)
+    }
+
+    /// A value that is cut is cut wherever the same is computed again.
+    fn cut_equal_values(&mut self) {
+        let mut numbers: FxHashMap<u32, Vec<(Instance, usize)>> = FxHashMap::default();
+        for (value, cut) in &self.cuts {
+            numbers.entry(self.values[*value as usize].number).or_default().push((*value, *cut));
+        }
+        if numbers.is_empty() {
+            return;
+        }
+        for (position, value) in self.values.iter().enumerate() {
+            for (known, cut) in numbers.get(&value.number).into_iter().flatten() {
+                let same = value.shape.extents == self.values[*known as usize].shape.extents;
+                if same && position != *known as usize {
+                    self.cuts.push((position as Instance, *cut));
+                }
+            }
+        }
     }
 
     pub fn graph(&self, node: &Node) -> &'a TrainingGraph {

@@ -19,8 +19,8 @@ pub(super) struct Form {
     pub index: bool,
     /// It is a multiple of the value of this number, by one factor that is never negative.
     pub multiple_of: Option<u32>,
-    /// It is proportional to this power of a number that is carried.
-    pub power: Option<(Instance, i64)>,
+    /// It is proportional to this power of the value of this number, which is carried.
+    pub power: Option<(u32, i64)>,
     /// What it may be, or why it is content; no reason: it is made of pivots alone, and not yet used.
     pub ends: Result<Vec<End>, String>,
     /// The pivots that decide which of these it is.

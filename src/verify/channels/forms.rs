@@ -155,9 +155,8 @@ impl Forms<'_, '_, '_> {
             let mut form = Form::content(Pivots::from([pivot]), String::new());
             form.uniform = self.is_scalar(value);
             form.index = self.is_discrete(value);
-            if self.is_loss_scale(node) {
-                form.power = Some((value, 1));
-            }
+            // A value that is cut is handed on under its own name.
+            form.power = self.loss_scale(if node.role == Role::Pass { node.operands[0] } else { value });
             return Some(form);
         }
         let position = (value - node.results.start) as usize;
@@ -190,7 +189,7 @@ impl Forms<'_, '_, '_> {
         form.uniform = self.is_scalar(value) && reached().all(|end| end.uniform);
         form.index = self.is_discrete(value) && reached().all(|end| end.index);
         ends.iter().for_each(|end| form.chosen_by.extend(&end.chosen_by));
-        // Picked data may decide like any other data.
+        // Picked data decides like any other data. So does state, but for whether other state is kept.
         let mut shared = Amounts::default();
         let test = match test {
             Some(test) => {
@@ -198,7 +197,9 @@ impl Forms<'_, '_, '_> {
                 form.pivots.extend(&test.pivots);
                 form.uniform &= test.uniform;
                 form.index &= test.index || test.uniform;
-                match test.single().filter(|end| end.by.selection) {
+                let keeps =
+                    || test.uniform && ends.iter().any(|end| end.ends.iter().flatten().any(|end| self.is_input(end)));
+                match test.single().filter(|end| end.by.selection || !keeps()) {
                     Some(end) => {
                         shared.add(&end.by);
                         form.chosen_by.extend(&test.chosen_by);
@@ -218,7 +219,7 @@ impl Forms<'_, '_, '_> {
                     Ok(vec![End::made(value, shared)])
                 }
                 None if shared == Amounts::default() => united(ends),
-                None => Err("picked data and a test choose together".into()),
+                None => Err(self.reason(node, "data or state decides on what tests chose".into())),
             };
             return Some(form);
         };
@@ -233,6 +234,11 @@ impl Forms<'_, '_, '_> {
             None => Err(self.reason(node, "elements are chosen one by one".into())),
         };
         Some(form)
+    }
+
+    fn is_input(&self, end: &End) -> bool {
+        let mut inputs = self.trace.inputs.iter().flatten();
+        inputs.any(|input| end.what == What::Number(self.trace.values[*input as usize].number))
     }
 
     /// What a loop leaves: with a labelled number of trips, what came in or what some trips made of it.
@@ -268,7 +274,8 @@ impl Forms<'_, '_, '_> {
             };
             // Nothing, until it is seen to be more.
             let Some(before) = self.get(output) else {
-                found.get_or_insert_with(|| Form::plain(self.what(value)));
+                let (uniform, index) = (self.is_scalar(value), self.is_discrete(value));
+                found.get_or_insert_with(|| Form { uniform, index, ..Form::plain(self.what(value)) });
                 continue;
             };
             let is_own = edge.hop == Hop::Carried && edge.from.0 == graph && !edge.possible;
@@ -287,7 +294,8 @@ impl Forms<'_, '_, '_> {
 
     fn next_step(&self, before: Form, value: Instance, is_own: bool) -> Form {
         let own = self.what(value);
-        let mut form = Form { multiple_of: None, power: None, chosen_by: Pivots::new(), ..before.clone() };
+        let mut form = Form { multiple_of: None, chosen_by: Pivots::new(), ..before.clone() };
+        form.power = self.loss_scale(value);
         form.ends = before.ends.and_then(|ends| {
             let mut by = Amounts::default();
             ends.iter().for_each(|end| by.add(&end.by));
@@ -301,16 +309,16 @@ impl Forms<'_, '_, '_> {
         form
     }
 
-    /// Whether a pivot is a dynamic loss scale: one number that is carried, and that tests alone move.
-    fn is_loss_scale(&self, node: &Node) -> bool {
+    /// A dynamic loss scale is one number that is carried, and that tests alone move. What is proportional to it is content,
+    /// until it cancels.
+    fn loss_scale(&self, input: Instance) -> Option<(u32, i64)> {
         let trace = self.trace;
-        let Some(input) = node.operands.first().filter(|_| node.role == Role::Pass).map(|value| *value as usize) else {
-            return false;
-        };
-        let maker = &trace.nodes[trace.values[input].maker as usize];
-        let Role::Input(position) = maker.role else { return false };
-        if !self.is_scalar(input as Instance) || !trace.values[input].shape.class.is_float() {
-            return false;
+        let value = &trace.values[input as usize];
+        let maker = &trace.nodes[value.maker as usize];
+        let Role::Input(position) = maker.role else { return None };
+        let is_source = trace.claim.source_inputs[maker.graph].contains(&position);
+        if is_source || !self.is_scalar(input) || !value.shape.class.is_float() {
+            return None;
         }
         let edges = trace.claim.edges.iter().filter(|edge| edge.to == (maker.graph, position));
         let outputs: Vec<Instance> =
@@ -324,11 +332,12 @@ impl Forms<'_, '_, '_> {
             .nodes
             .iter()
             .filter(|node| node.results.clone().any(|value| needed[value as usize] && !stops[value as usize]));
-        !made_of.any(|node| match node.role {
+        let by_more = made_of.any(|node| match node.role {
             Role::Source => true,
             Role::Input(position) => trace.claim.source_inputs[node.graph].contains(&position),
             _ => node.world,
-        })
+        });
+        (!by_more).then_some((value.number, 1))
     }
 
     /// What arrives at a sink, at worst.

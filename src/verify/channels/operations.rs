@@ -80,14 +80,14 @@ impl Forms<'_, '_, '_> {
             _ => return None,
         };
         let (x, f) = (&operands[tensor], &operands[factor]);
+        if !self.never_negative[node.operands[factor] as usize] {
+            return None;
+        }
         if !is_reached(factor) {
             return x.multiple_of.filter(|_| self.is_plainly_uniform(node.operands[factor]));
         }
         let number = self.trace.values[node.operands[tensor] as usize].number;
-        let meets = !is_reached(tensor)
-            && f.uniform
-            && self.never_negative[node.operands[factor] as usize]
-            && self.is_made_of(node.operands[factor], number);
+        let meets = !is_reached(tensor) && f.uniform && self.is_made_of(node.operands[factor], number);
         meets.then_some(number)
     }
 
@@ -121,7 +121,7 @@ impl Forms<'_, '_, '_> {
     }
 
     /// How a result grows with a carried number, if each operand that depends on it grows with a power of it.
-    fn power(&self, node: &Node, kind: Kind, operands: &[Form]) -> Option<(Instance, i64)> {
+    fn power(&self, node: &Node, kind: Kind, operands: &[Form]) -> Option<(u32, i64)> {
         let (number, _) = operands.iter().find_map(|operand| operand.power)?;
         if operands.iter().any(|operand| operand.power.is_some_and(|(other, _)| other != number)) {
             return None;

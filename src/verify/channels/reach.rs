@@ -9,7 +9,7 @@ use super::super::backward::trace::{Instance, Node, Role, Trace};
 pub(super) fn between(trace: &Trace<'_, '_>, demanded: &[bool]) -> Vec<bool> {
     let mut reached = vec![false; trace.values.len()];
     trace.cuts.iter().for_each(|(pivot, _)| reached[*pivot as usize] = true);
-    spread(trace, |value| demanded[value as usize], &mut reached, false);
+    spread(trace, |value| demanded[value as usize], |_| true, &mut reached, false);
     reached
 }
 
@@ -27,16 +27,12 @@ pub(super) fn first_reached(claim: &Claim<'_>, cut: Vec<CutElement>) -> Result<V
         };
         node.results.clone().filter(|_| is_source).for_each(|value| reached[value as usize] = true);
     }
-    spread(&trace, |value| !is_pivot[value as usize], &mut reached, !trace.world_sources.is_empty());
-    let is_first = |(pivot, _): &&(Instance, usize)| {
-        let node = &trace.nodes[trace.values[*pivot as usize].maker as usize];
-        node.operands.iter().any(|operand| reached[*operand as usize])
-    };
+    spread(&trace, |_| true, |value| !is_pivot[value as usize], &mut reached, !trace.world_sources.is_empty());
     if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
         return Err("a pivot names an instance of a value that there is not".into());
     }
     let mut first = vec![false; cut.len()];
-    trace.cuts.iter().filter(is_first).for_each(|(_, position)| first[*position] = true);
+    trace.cuts.iter().for_each(|(pivot, position)| first[*position] |= reached[*pivot as usize]);
     Ok(cut.into_iter().zip(first).filter(|(_, first)| *first).map(|(cut, _)| cut).collect())
 }
 
@@ -64,8 +60,14 @@ pub(super) fn needed(trace: &Trace<'_, '_>, mut open: Vec<Instance>, stops: &[bo
     needed
 }
 
-/// Marks what depends on values that are marked, where something may be. `world`: whether the world does.
-fn spread(trace: &Trace<'_, '_>, may: impl Fn(Instance) -> bool, reached: &mut [bool], mut world: bool) {
+/// Marks what depends on values that are marked: what may be marked, by what hands on. `world`: whether the world is marked.
+fn spread(
+    trace: &Trace<'_, '_>,
+    may: impl Fn(Instance) -> bool,
+    hands_on: impl Fn(Instance) -> bool,
+    reached: &mut [bool],
+    mut world: bool,
+) {
     let mut taken = Vec::new();
     loop {
         let mut changed = false;
@@ -79,7 +81,7 @@ fn spread(trace: &Trace<'_, '_>, may: impl Fn(Instance) -> bool, reached: &mut [
                 if let Role::LoopExit(at) = node.role {
                     taken.push(trace.loops[at].predicate);
                 }
-                if node.world && world || taken.iter().any(|operand| reached[*operand as usize]) {
+                if node.world && world || taken.iter().any(|operand| reached[*operand as usize] && hands_on(*operand)) {
                     reached[value as usize] = true;
                     changed = true;
                 }
@@ -89,13 +91,14 @@ fn spread(trace: &Trace<'_, '_>, may: impl Fn(Instance) -> bool, reached: &mut [
             let at = |values: &[Vec<Instance>], end: (usize, usize)| values.get(end.0)?.get(end.1).copied();
             if let (Some(from), Some(to)) = (at(&trace.outputs, edge.from), at(&trace.inputs, edge.to))
                 && reached[from as usize]
+                && hands_on(from)
                 && may(to)
                 && !std::mem::replace(&mut reached[to as usize], true)
             {
                 changed = true;
             }
         }
-        let goes_out = trace.world.iter().any(|value| reached[*value as usize]);
+        let goes_out = trace.world.iter().any(|value| reached[*value as usize] && hands_on(*value));
         changed |= goes_out && !std::mem::replace(&mut world, true);
         if !changed {
             return;
