@@ -1,5 +1,7 @@
 //! Every property test is a module of this one binary: it links once.
 
+#[cfg(feature = "exec")]
+mod agreement;
 mod capture;
 mod channels;
 mod command;
@@ -12,6 +14,8 @@ mod floors;
 mod flow;
 mod generate;
 mod kernels;
+#[cfg(feature = "exec")]
+mod masks;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
