@@ -3,9 +3,12 @@
 mod capture;
 mod command;
 mod corpus;
+#[cfg(feature = "exec")]
+mod exec;
 mod floors;
 mod flow;
 mod generate;
+mod kernels;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod policy;
