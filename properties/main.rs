@@ -11,6 +11,7 @@ mod generate;
 mod kernels;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+mod mutants;
 mod policy;
 mod readme;
 mod refined;
