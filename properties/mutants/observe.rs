@@ -58,7 +58,8 @@ fn words_of(element: Element) -> usize {
     if matches!(element, Element::Complex(_)) { 2 } else { 1 }
 }
 
-fn changed(before: &[Tensor<f64>], after: &[Tensor<f64>]) -> Changed {
+/// Elements of outputs that differ.
+pub fn changed(before: &[Tensor<f64>], after: &[Tensor<f64>]) -> Changed {
     let mut found = Changed::new();
     for (output, (before, after)) in before.iter().zip(after).enumerate() {
         let (Some(element), true) = (before.element(), before.shape() == after.shape()) else {

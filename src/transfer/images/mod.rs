@@ -72,7 +72,7 @@ pub fn image(
     let context = Context { graph, operation, operand, from, to, known };
     let image = context.image().unwrap_or(Image::Everything);
     #[cfg(feature = "mutants")]
-    let image = super::mutant::image(graph.operation(operation).kind, operand, image);
+    let image = super::mutant::image(graph.operation(operation).kind, operand, context.to.len(), image);
     image
 }
 

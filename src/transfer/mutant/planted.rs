@@ -139,22 +139,19 @@ pub(crate) fn keeps_summary_bit(parameter: usize, result: usize) -> bool {
 }
 
 /// The image, as the planted fault has it.
-pub(crate) fn image(kind: OperationKind, operand: usize, image: Image) -> Image {
+pub(crate) fn image(kind: OperationKind, operand: usize, rank: usize, image: Image) -> Image {
     match PLANTED.get() {
-        Some(Mutant::Image(of, at, twist)) if (of, at) == (kind, operand) => twisted(&image, twist),
+        Some(Mutant::Image(of, at, twist)) if (of, at) == (kind, operand) => twisted(&image, rank, twist),
         _ => image,
     }
 }
 
-/// An image with a twist; the same where the twist has nothing to take hold of.
-pub fn twisted(image: &Image, twist: Twist) -> Image {
+/// An image in a result of this rank with a twist; the same where the twist has nothing to take hold of.
+pub fn twisted(image: &Image, rank: usize, twist: Twist) -> Image {
     let mut image = image.clone();
     match (twist, &mut image) {
-        (Twist::Nothing, Image::Everything | Image::Reshaped | Image::Outside(_) | Image::Pieces(_)) => {
-            return Image::Nothing;
-        }
-        (Twist::Nothing, Image::Axes(_)) => return Image::Nothing,
-        (_, Image::Axes(axes)) => twist_axes(axes, twist),
+        (Twist::Nothing, _) => return Image::Nothing,
+        (_, Image::Axes(axes)) => twist_axes(axes, rank, twist),
         (Twist::Overwrite, Image::Outside(window)) => window.iter_mut().for_each(|set| *set = longer(set)),
         (Twist::Shift, Image::Outside(window)) => window.iter_mut().for_each(|set| *set = later(set)),
         (Twist::LosePiece, Image::Pieces(pieces)) => {
@@ -162,7 +159,7 @@ pub fn twisted(image: &Image, twist: Twist) -> Image {
         }
         (Twist::Shift | Twist::Swap | Twist::Keep, Image::Pieces(pieces)) => {
             for piece in pieces {
-                twist_axes(&mut piece.axes, twist);
+                twist_axes(&mut piece.axes, rank, twist);
                 if twist == Twist::Shift {
                     piece.given.iter_mut().for_each(|set| *set = later(set));
                 }
@@ -181,7 +178,7 @@ fn later(set: &Intervals) -> Intervals {
     Intervals::union_of(set.as_slice().iter().map(|(start, end)| (start + 1, end + 1)).collect())
 }
 
-fn twist_axes(axes: &mut [AxisImage], twist: Twist) {
+fn twist_axes(axes: &mut [AxisImage], rank: usize, twist: Twist) {
     let taken: Vec<usize> = axes.iter().filter_map(|axis| target(*axis)).collect();
     match (twist, axes) {
         (Twist::Shift, axes) => {
@@ -202,8 +199,9 @@ fn twist_axes(axes: &mut [AxisImage], twist: Twist) {
         }
         (Twist::Keep, axes) => {
             // To the first dimension of the result that nothing else arrives at.
-            let free = (0..=taken.len()).find(|axis| !taken.contains(axis)).unwrap_or(0);
-            if let Some(axis) = axes.iter_mut().find(|axis| **axis == AxisImage::Gone) {
+            let free = (0..rank).find(|axis| !taken.contains(axis));
+            let gone = axes.iter_mut().find(|axis| **axis == AxisImage::Gone);
+            if let (Some(free), Some(axis)) = (free, gone) {
                 *axis = AxisImage::same(free);
             }
         }
