@@ -15,12 +15,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use openloop::capture;
-use openloop::flow::refined::{Assumed, Question, refine};
+use openloop::flow::refined::{Assumed, Question, Refined, refine};
 use openloop::flow::{Crossings, Port, SinkGroup, Sources, Strength, System, evidence, propagate, witnesses};
 use openloop::graph::{OperationId, OperationKind, TrainingGraph, ValueId};
 use openloop::lattice::{Elements, Intervals};
 use openloop::policy::Matched;
-use openloop::transfer::images::{extents, image};
+use openloop::transfer::images::{KnownIntegers, extents, image};
 use openloop::transfer::mutant::{End, Mutant, Slip, Twist, plant, twisted};
 use openloop::transfer::{Dependence, Rule, Transfer, rule_of};
 use openloop::verdict::{CERTIFICATE_VERSION, Certificate, Evidence, RefinedEvidence, Verdict, Within};
@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use super::corpus;
 use isolate::{Isolated, isolate};
-use observe::{Observed, observe, unravelled};
+use observe::{Observed, bases, observe, unravelled};
 
 const STEP: Crossings = Crossings { carried: false, environment: false, possible: false };
 
@@ -42,7 +42,13 @@ struct Case {
     /// The same with a world around it, which the interpreter does not have.
     world: Isolated,
     observed: Vec<Observed>,
+    /// Results that a path leads to which `verify` accepted when nothing was planted, by source; and whether the refined
+    /// label says so too.
+    shown: BTreeSet<(Source, usize, bool)>,
 }
+
+/// An input or an operation.
+type Source = (Option<usize>, Option<OperationId>);
 
 /// A fault, or flows that are left out by the cut that repairs are tried with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,16 +108,33 @@ fn cases() -> Vec<Case> {
             // Some loops of the zoo never end.
             let loops = graph.operation(id).kind == OperationKind::While
                 || graph.operations_inside(id).iter().any(|inner| graph.operation(inner).kind == OperationKind::While);
-            let seeds = if is_large || (loops && file != BY_HAND) { 0 } else { 2 };
-            let observed = (0..seeds).filter_map(|seed| observe(&plain.graph, seed)).collect();
-            found.push(Case { plain, world, observed });
+            let observed = if is_large || (loops && file != BY_HAND) { Vec::new() } else { observed(&plain) };
+            let mut case = Case { plain, world, observed, shown: BTreeSet::new() };
+            case.shown = shown_by_paths(&case);
+            found.push(case);
         }
     }
     found
 }
 
+/// Runs from two seeds; and from others if some operand made no difference, which may be outside of its domain.
+fn observed(isolated: &Isolated) -> Vec<Observed> {
+    let mut found: Vec<Observed> =
+        (0..2).filter_map(|seed| observe(&isolated.graph, (seed, None))).collect();
+    let makes_none = |operand: usize| {
+        let changes = |observed: &Observed| {
+            observed.by_input.iter().any(|(input, _, changed)| *input == operand && !changed.is_empty())
+        };
+        !found.iter().any(changes)
+    };
+    if !found.is_empty() && (0..isolated.operands).any(makes_none) {
+        found.extend((2..4).flat_map(bases).filter_map(|base| observe(&isolated.graph, base)));
+    }
+    found
+}
+
 /// Sources of one case, one at a time: each input, each operation.
-fn sources_of(isolated: &Isolated) -> Vec<(Option<usize>, Option<OperationId>)> {
+fn sources_of(isolated: &Isolated) -> Vec<Source> {
     let graph = &isolated.graph;
     let inner = graph.operations_inside(isolated.operation);
     let operations = inner.iter().filter(|id| !graph.results(*id).is_empty());
@@ -119,7 +142,7 @@ fn sources_of(isolated: &Isolated) -> Vec<(Option<usize>, Option<OperationId>)> 
     inputs.chain(operations.map(|operation| (None, Some(operation)))).collect()
 }
 
-fn sources((input, operation): (Option<usize>, Option<OperationId>)) -> Sources {
+fn sources((input, operation): Source) -> Sources {
     let mut sources = Sources::default();
     sources.add(0, operation, input);
     sources
@@ -140,7 +163,7 @@ fn whole_labels_miss(case: &Case) -> bool {
 
 fn changed_from(
     observed: &Observed,
-    (input, operation): (Option<usize>, Option<OperationId>),
+    (input, operation): Source,
 ) -> impl Iterator<Item = (usize, usize)> {
     let by_input = observed.by_input.iter().filter(move |(position, ..)| Some(*position) == input);
     let by_operation = observed.by_operation.iter().filter(move |(id, _)| Some(*id) == operation);
@@ -175,18 +198,24 @@ fn images_miss(case: &Case, operand: usize) -> bool {
     })
 }
 
+/// A flow that is left out: graph, from, to.
+type Cut = (usize, ValueId, ValueId);
+
+/// The refined labels, if no bound is hit.
+fn refined(system: &System<'_>, source: Source, cut: &[Cut]) -> Option<Refined> {
+    let (sources, assumed) = (sources(source), Assumed::default());
+    refine(system, &Question { sources: &sources, counted: STEP, assumed: &assumed, ends: &[], cut }).ok()
+}
+
 /// What running the operation showed to change, and refined labels do not say.
-fn refined_labels_miss(case: &Case, cut: &[(usize, ValueId, ValueId)]) -> bool {
+fn refined_labels_miss(case: &Case, cut: &[Cut]) -> bool {
     if case.observed.is_empty() {
         return false;
     }
     let graph = &case.plain.graph;
     let system = System::new([graph]);
     sources_of(&case.plain).into_iter().any(|source| {
-        let sources = sources(source);
-        let assumed = Assumed::default();
-        let question = Question { sources: &sources, counted: STEP, assumed: &assumed, ends: &[], cut };
-        let Ok(refined) = refine(&system, &question) else { return false };
+        let Some(refined) = refined(&system, source, cut) else { return false };
         let says = |output: usize, at: usize| {
             let mut nodes = refined.leak.outputs[0][output].iter().map(|node| &refined.leak.nodes[*node as usize]);
             let extents = extents(graph, system.graphs[0].outputs()[output]);
@@ -218,7 +247,7 @@ impl Resolve for Fixed {
 
 fn is_refused(
     graph: &TrainingGraph,
-    (input, operation): (Option<usize>, Option<OperationId>),
+    (input, operation): Source,
     to: Vec<usize>,
     verdict: Verdict,
     evidence: Evidence,
@@ -244,42 +273,74 @@ fn is_refused(
     verify(&certificate, &[graph], &Fixed { from, to }).is_err()
 }
 
+/// Claims that outputs of a case are reached, with their paths.
+fn paths_to(graph: &TrainingGraph, system: &System<'_>, source: Source, outputs: &[usize]) -> Evidence {
+    let sources = sources(source);
+    let labels = propagate(system, &sources, STEP);
+    let group = |position: &usize| SinkGroup {
+        group: graph.function(graph.entry()).outputs[*position].clone(),
+        sinks: vec![Port { graph: 0, position: *position }],
+    };
+    let groups: Vec<SinkGroup> = outputs.iter().map(group).collect();
+    Evidence::Paths(witnesses(system, &sources, &labels, STEP, &groups))
+}
+
+fn is_clear(strength: Option<Strength>) -> bool {
+    strength == Some(Strength::Clear)
+}
+
+/// Results that a path leads to which `verify` accepts.
+fn shown_by_paths(case: &Case) -> BTreeSet<(Source, usize, bool)> {
+    let graph = &case.world.graph;
+    let system = System::new([graph]);
+    let mut shown = BTreeSet::new();
+    for source in sources_of(&case.world) {
+        let labels = propagate(&system, &sources(source), STEP);
+        let refined = refined(&system, source, &[]);
+        for output in 0..case.world.results {
+            let port = Port { graph: 0, position: output };
+            let paths = || paths_to(graph, &system, source, &[output]);
+            if is_clear(labels.output(port)) && !is_refused(graph, source, vec![output], Verdict::Violated, paths()) {
+                shown.insert((source, output, refined.as_ref().is_some_and(|refined| is_clear(refined.output(port)))));
+            }
+        }
+    }
+    shown
+}
+
 /// Whether `verify` refuses what labels of whole tensors claim of an operation in its world: a closed assignment where a
-/// sink holds, paths where one is reached.
+/// sink holds, paths where one is reached; or a label is not there that a path led to which it accepted.
 fn verifier_refuses(case: &Case) -> bool {
     let graph = &case.world.graph;
     let system = System::new([graph]);
     sources_of(&case.world).into_iter().any(|source| {
-        let sources = sources(source);
-        let labels = propagate(&system, &sources, STEP);
-        let strength = |position: &usize| labels.output(Port { graph: 0, position: *position });
+        let labels = propagate(&system, &sources(source), STEP);
+        let strength = |position: usize| labels.output(Port { graph: 0, position });
         let outputs = 0..graph.outputs().len();
-        let clean: Vec<usize> = outputs.clone().filter(|output| strength(output).is_none()).collect();
+        let clean: Vec<usize> = outputs.clone().filter(|output| strength(*output).is_none()).collect();
         if !clean.is_empty() && is_refused(graph, source, clean, Verdict::Holds, evidence(&system, &labels)) {
             return true;
         }
-        let reached: Vec<usize> = outputs.filter(|output| strength(output) == Some(Strength::Clear)).collect();
-        let group = |position: &usize| SinkGroup {
-            group: graph.function(graph.entry()).outputs[*position].clone(),
-            sinks: vec![Port { graph: 0, position: *position }],
-        };
-        let groups: Vec<SinkGroup> = reached.iter().map(group).collect();
-        let paths = witnesses(&system, &sources, &labels, STEP, &groups);
-        !reached.is_empty() && is_refused(graph, source, reached, Verdict::Violated, Evidence::Paths(paths))
+        if case.shown.iter().any(|(from, output, _)| *from == source && !is_clear(strength(*output))) {
+            return true;
+        }
+        let reached: Vec<usize> = outputs.filter(|output| is_clear(strength(*output))).collect();
+        let paths = paths_to(graph, &system, source, &reached);
+        !reached.is_empty() && is_refused(graph, source, reached, Verdict::Violated, paths)
     })
 }
 
-/// Whether `verify` refuses what refined labels claim to hold.
-fn verifier_refuses_refined(case: &Case, cut: &[(usize, ValueId, ValueId)]) -> bool {
-    let graph = &case.plain.graph;
+/// Whether `verify` refuses what refined labels claim to hold, or a label is not there that a path led to.
+fn verifier_refuses_refined(case: &Case, cut: &[Cut]) -> bool {
+    let graph = &case.world.graph;
     let system = System::new([graph]);
-    sources_of(&case.plain).into_iter().any(|source| {
-        let sources = sources(source);
-        let assumed = Assumed::default();
-        let question = Question { sources: &sources, counted: STEP, assumed: &assumed, ends: &[], cut };
-        let Ok(refined) = refine(&system, &question) else { return false };
-        let is_clean = |output: &usize| refined.leak.outputs[0][*output].is_empty();
-        let clean: Vec<usize> = (0..case.plain.results).filter(is_clean).collect();
+    sources_of(&case.world).into_iter().any(|source| {
+        let Some(refined) = refined(&system, source, cut) else { return false };
+        let strength = |position: usize| refined.output(Port { graph: 0, position });
+        if case.shown.iter().any(|(from, output, is_said)| *from == source && *is_said && !is_clear(strength(*output))) {
+            return true;
+        }
+        let clean: Vec<usize> = (0..case.world.results).filter(|output| strength(*output).is_none()).collect();
         let claim = Evidence::Refined(RefinedEvidence::default());
         !clean.is_empty() && is_refused(graph, source, clean, Verdict::Holds, claim)
     })
@@ -287,12 +348,39 @@ fn verifier_refuses_refined(case: &Case, cut: &[(usize, ValueId, ValueId)]) -> b
 
 // --- mutants
 
-/// The flows from an operand of the operation of a case to a result.
-fn cut_of(case: &Case, operand: usize, result: usize) -> Vec<(usize, ValueId, ValueId)> {
-    let graph = &case.plain.graph;
-    let from = graph.operands(case.plain.operation).get(operand).copied();
-    let to = graph.results(case.plain.operation).get(result);
+/// The flow from an operand of the operation of a case to a result.
+fn cut_of(isolated: &Isolated, operand: usize, result: usize) -> Vec<Cut> {
+    let graph = &isolated.graph;
+    let from = graph.operands(isolated.operation).get(operand).copied();
+    let to = graph.results(isolated.operation).get(result);
     from.zip(to).map(|(from, to)| (0, from, to)).into_iter().collect()
+}
+
+/// Twists that make a difference to the image of an operand in a result that depends on it.
+fn twists(case: &Case) -> BTreeSet<(usize, Twist)> {
+    let (graph, operation) = (&case.plain.graph, case.plain.operation);
+    let mut pairs = BTreeSet::new();
+    Transfer::new(graph).edges(operation, &mut |edge| {
+        if let Some((End::Operand(operand), End::Result(result))) = End::of(graph, operation, edge) {
+            pairs.insert((operand, result));
+        }
+    });
+    let mut found = BTreeSet::new();
+    for (operand, result) in pairs {
+        let value = graph.results(operation).get(result).expect("a result");
+        let (Some(_), Some(to)) = (extents(graph, graph.operands(operation)[operand]), extents(graph, value)) else {
+            continue;
+        };
+        for observed in &case.observed {
+            let known = |at: usize| observed.integers.get(at)?.clone();
+            let known: [KnownIntegers<'_>; 2] = [&known, &|_| None];
+            for image in known.map(|known| image(graph, operation, operand, result, known)) {
+                let differs = |twist: &&Twist| twisted(&image, to.len(), **twist) != image;
+                found.extend(Twist::ALL.iter().filter(differs).map(|twist| (operand, *twist)));
+            }
+        }
+    }
+    found
 }
 
 fn candidates(cases: &[Case], programs: &programs::Programs) -> BTreeSet<Candidate> {
@@ -311,22 +399,7 @@ fn candidates(cases: &[Case], programs: &programs::Programs) -> BTreeSet<Candida
                 cuts.insert(Candidate::Cut(kind, operand, result));
             }
         });
-        let (graph, operation) = (&case.plain.graph, case.plain.operation);
-        for operand in 0..case.plain.operands {
-            for result in 0..case.plain.results {
-                for observed in &case.observed {
-                    let known = |at: usize| observed.integers.get(at)?.clone();
-                    for image in [&known as openloop::transfer::images::KnownIntegers<'_>, &|_| None]
-                        .map(|known| image(graph, operation, operand, result, known))
-                    {
-                        let rank = extents(graph, graph.results(operation).iter().nth(result).expect("a result"));
-                        let rank = rank.map_or(0, |extents| extents.len());
-                        let differ = Twist::ALL.iter().filter(|twist| twisted(&image, rank, **twist) != image);
-                        found.extend(differ.map(|twist| Mutant::Image(kind, operand, *twist)));
-                    }
-                }
-            }
-        }
+        found.extend(twists(case).into_iter().map(|(operand, twist)| Mutant::Image(kind, operand, twist)));
     }
     found.extend(programs.summary_bits().into_iter().map(|(parameter, result)| Mutant::NoSummaryBit(parameter, result)));
     found.into_iter().map(Candidate::Planted).chain(cuts).collect()
@@ -337,12 +410,11 @@ fn killer(candidate: Candidate, cases: &[Case], programs: &programs::Programs) -
     let of_kind = |kind: OperationKind| cases.iter().filter(move |case| case.plain.kind == kind);
     let found = match candidate {
         Candidate::Cut(kind, operand, result) => {
-            let cut = |case: &Case| cut_of(case, operand, result);
-            if of_kind(kind).any(|case| refined_labels_miss(case, &cut(case))) {
-                Some(Killer::Interpreter)
-            } else {
-                let refuses = of_kind(kind).any(|case| verifier_refuses_refined(case, &cut(case)));
-                refuses.then_some(Killer::Verifier)
+            let misses = |case: &Case| refined_labels_miss(case, &cut_of(&case.plain, operand, result));
+            let refuses = |case: &Case| verifier_refuses_refined(case, &cut_of(&case.world, operand, result));
+            match of_kind(kind).any(misses) {
+                true => Some(Killer::Interpreter),
+                false => of_kind(kind).any(refuses).then_some(Killer::Verifier),
             }
         }
         Candidate::Planted(mutant) => {

@@ -12,7 +12,7 @@ pub type At = usize;
 /// Elements of outputs that changed: `(output, element)`.
 pub type Changed = BTreeSet<(usize, At)>;
 
-/// What one run from a seed, and runs that differ in one place, showed.
+/// What one run, and runs that differ in one place, showed.
 pub struct Observed {
     /// The inputs of the run that others are compared with, as integers where they are.
     pub integers: Vec<Option<Vec<i64>>>,
@@ -37,18 +37,19 @@ fn shape_of(tensor: &Tensor<f64>) -> Option<TensorShape> {
 }
 
 /// Other values that an element may have.
-fn others(element: Element, word: u64) -> Vec<u64> {
+fn others(element: Element, word: u64, small: bool) -> Vec<u64> {
     match element {
         Element::Boolean => vec![1 - word],
         Element::Signed(bits) | Element::Unsigned(bits) => {
             let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
-            // Small ones: a loop may count with it.
-            let all = [word ^ 1, word.wrapping_add(1), word.wrapping_sub(1), 0, word ^ 0x15];
+            // A loop may count with it.
+            let far = if small { word ^ 0x15 } else { !word };
+            let all = [word ^ 1, word.wrapping_add(1), word.wrapping_sub(1), 0, word ^ 0x15, far];
             all.iter().map(|word| word & mask).collect()
         }
         Element::Float(kind) | Element::Complex(kind) => {
             let value = decode_float(kind, word);
-            let all = [value + 1.37, -value, value * 64.0 + 100.0, f64::NAN, f64::INFINITY, -90.0, 0.0];
+            let all = [value + 1.37, -value, value * 64.0 + 100.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0];
             all.iter().map(|value| encode_float(kind, *value)).collect()
         }
     }
@@ -90,10 +91,22 @@ fn integers(tensor: &Tensor<f64>) -> Option<Vec<i64>> {
     }
 }
 
-/// Inputs from a seed; none if one of them cannot be made.
-pub fn inputs(graph: &TrainingGraph, seed: u64) -> Option<Vec<Tensor<f64>>> {
+/// Which inputs a run has: a seed, and which other value of each element is taken; none: the element itself.
+pub type Base = (u64, Option<usize>);
+
+/// The inputs from a seed, and all others that are made of them.
+pub fn bases(seed: u64) -> impl Iterator<Item = Base> {
+    [None].into_iter().chain((0..VARIANTS).map(Some)).map(move |variant| (seed, variant))
+}
+
+/// The inputs of a run; none if one of them cannot be made.
+pub fn inputs(graph: &TrainingGraph, (seed, variant): Base) -> Option<Vec<Tensor<f64>>> {
     let generator = InputGenerator::new(graph, seed);
-    (0..graph.inputs().len()).map(|position| generator.input(graph.entry(), position)).collect()
+    let input = |position| {
+        let tensor = generator.input(graph.entry(), position)?;
+        variant.map_or(Some(tensor.clone()), |variant| replaced(&tensor, variant).or(Some(tensor)))
+    };
+    (0..graph.inputs().len()).map(input).collect()
 }
 
 /// Every element of a tensor replaced by another value.
@@ -103,17 +116,19 @@ pub fn replaced(tensor: &Tensor<f64>, variant: usize) -> Option<Tensor<f64>> {
         .to_bits()
         .iter()
         .map(|word| {
-            let others = others(shape.element, *word);
+            let others = others(shape.element, *word, true);
             others[variant % others.len()]
         })
         .collect();
     Tensor::from_bits(&shape, &words)
 }
 
-/// Runs a step from a seed, then with one thing different at a time; none if it cannot be run.
-pub fn observe(graph: &TrainingGraph, seed: u64) -> Option<Observed> {
+/// Runs a step, then with one thing different at a time; none if it cannot be run.
+pub fn observe(graph: &TrainingGraph, base: Base) -> Option<Observed> {
     let program = Program::<f64>::new(graph).ok()?;
-    let base = inputs(graph, seed)?;
+    let base = inputs(graph, base)?;
+    // A loop that cannot count any more would not end.
+    let loops = graph.operations().iter().any(|operation| operation.kind == OperationKind::While);
     let before = program.run(base.clone()).ok()?;
     let mut by_input = Vec::new();
     for (position, input) in base.iter().enumerate() {
@@ -123,7 +138,7 @@ pub fn observe(graph: &TrainingGraph, seed: u64) -> Option<Observed> {
             let mut all = Changed::new();
             let first = at * words_of(shape.element);
             for (part, word) in (first..first + words_of(shape.element)).flat_map(|part| {
-                others(shape.element, words[part]).into_iter().map(move |word| (part, word))
+                others(shape.element, words[part], loops).into_iter().map(move |word| (part, word))
             }) {
                 let mut words = words.clone();
                 words[part] = word;
@@ -137,8 +152,6 @@ pub fn observe(graph: &TrainingGraph, seed: u64) -> Option<Observed> {
         }
     }
     let mut by_operation = Vec::new();
-    // A loop that cannot count any more would not end.
-    let loops = graph.operations().iter().any(|operation| operation.kind == OperationKind::While);
     for id in graph.operations().ids().filter(|id| !loops && !graph.results(*id).is_empty()) {
         let mut all = Changed::new();
         for variant in 0..VARIANTS {

@@ -16,7 +16,7 @@ use openloop::transfer::images::extents;
 use openloop::verdict::{CERTIFICATE_VERSION, Certificate, Evidence, RefinedEvidence, Verdict, Within};
 use openloop::verify::{BySelectors, verify};
 
-use super::observe::{Changed, VARIANTS, changed, inputs, replaced};
+use super::observe::{Base, Changed, VARIANTS, bases, changed, inputs, replaced};
 use super::{Killer, corpus, element};
 
 /// How many steps are run one after the other.
@@ -44,17 +44,14 @@ pub struct Programs(Vec<Step>);
 fn run(
     graph: &TrainingGraph,
     carried: &CarriedPairs,
-    (seed, variant): (u64, usize),
+    (seed, variant): Base,
     source: &[OperationId],
     other: Option<usize>,
 ) -> Option<Vec<Vec<Tensor<f64>>>> {
     let program = Program::<f64>::new(graph).ok()?;
     let mut made: Vec<Vec<Tensor<f64>>> = Vec::new();
     for step in 0..STEPS {
-        let mut given = inputs(graph, seed + 100 * step as u64)?;
-        if variant > 0 {
-            given = given.iter().map(|tensor| replaced(tensor, variant - 1)).collect::<Option<_>>()?;
-        }
+        let mut given = inputs(graph, (seed + 100 * step as u64, variant))?;
         if let Some(before) = made.last() {
             carried.pairs.iter().for_each(|pair| given[pair.input] = before[pair.output].clone());
         }
@@ -70,7 +67,7 @@ fn run(
 
 fn show(graph: &TrainingGraph, carried: &CarriedPairs, source: &[OperationId]) -> [Changed; 2] {
     let mut shown = [Changed::new(), Changed::new()];
-    for base in (0..SEEDS).flat_map(|seed| (0..=VARIANTS).map(move |variant| (seed, variant))) {
+    for base in (0..SEEDS).flat_map(|seed| bases(seed)) {
         let Some(before) = run(graph, carried, base, source, None) else { continue };
         for other in 0..VARIANTS {
             let Some(after) = run(graph, carried, base, source, Some(other)) else { continue };
