@@ -119,8 +119,7 @@ fn cases() -> Vec<Case> {
 
 /// Runs from two seeds; and from others if some operand made no difference, which may be outside of its domain.
 fn observed(isolated: &Isolated) -> Vec<Observed> {
-    let mut found: Vec<Observed> =
-        (0..2).filter_map(|seed| observe(&isolated.graph, (seed, None))).collect();
+    let mut found: Vec<Observed> = (0..2).filter_map(|seed| observe(&isolated.graph, (seed, None))).collect();
     let makes_none = |operand: usize| {
         let changes = |observed: &Observed| {
             observed.by_input.iter().any(|(input, _, changed)| *input == operand && !changed.is_empty())
@@ -161,10 +160,7 @@ fn whole_labels_miss(case: &Case) -> bool {
     })
 }
 
-fn changed_from(
-    observed: &Observed,
-    (input, operation): Source,
-) -> impl Iterator<Item = (usize, usize)> {
+fn changed_from(observed: &Observed, (input, operation): Source) -> impl Iterator<Item = (usize, usize)> {
     let by_input = observed.by_input.iter().filter(move |(position, ..)| Some(*position) == input);
     let by_operation = observed.by_operation.iter().filter(move |(id, _)| Some(*id) == operation);
     by_input.flat_map(|(.., changed)| changed).chain(by_operation.flat_map(|(_, changed)| changed)).copied()
@@ -337,7 +333,8 @@ fn verifier_refuses_refined(case: &Case, cut: &[Cut]) -> bool {
     sources_of(&case.world).into_iter().any(|source| {
         let Some(refined) = refined(&system, source, cut) else { return false };
         let strength = |position: usize| refined.output(Port { graph: 0, position });
-        if case.shown.iter().any(|(from, output, is_said)| *from == source && *is_said && !is_clear(strength(*output))) {
+        if case.shown.iter().any(|(from, output, is_said)| *from == source && *is_said && !is_clear(strength(*output)))
+        {
             return true;
         }
         let clean: Vec<usize> = (0..case.world.results).filter(|output| strength(*output).is_none()).collect();
@@ -401,7 +398,8 @@ fn candidates(cases: &[Case], programs: &programs::Programs) -> BTreeSet<Candida
         });
         found.extend(twists(case).into_iter().map(|(operand, twist)| Mutant::Image(kind, operand, twist)));
     }
-    found.extend(programs.summary_bits().into_iter().map(|(parameter, result)| Mutant::NoSummaryBit(parameter, result)));
+    found
+        .extend(programs.summary_bits().into_iter().map(|(parameter, result)| Mutant::NoSummaryBit(parameter, result)));
     found.into_iter().map(Candidate::Planted).chain(cuts).collect()
 }
 
@@ -500,6 +498,7 @@ fn class_of(candidate: Candidate) -> &'static str {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "with --nocapture the counts are shown")]
 fn every_mutant_is_killed() {
     let cases = cases();
     let programs = programs::Programs::new();
@@ -535,7 +534,10 @@ fn every_mutant_is_killed() {
         *counts.entry(class_of(*candidate)).or_default().entry(*killer).or_default() += 1;
         survivors.extend(killer.is_none().then(|| name_of(*candidate)));
     }
-    let mut table = format!("{:<40}{:>8}{:>13}{:>10}{:>9}{:>12}\n", "mutants", "all", "interpreter", "verifier", "program", "equivalent");
+    let mut table = format!(
+        "{:<40}{:>8}{:>13}{:>10}{:>9}{:>12}\n",
+        "mutants", "all", "interpreter", "verifier", "program", "equivalent"
+    );
     for (class, by_killer) in &counts {
         let of = |killer: Option<Killer>| by_killer.get(&killer).copied().unwrap_or(0);
         let all: usize = by_killer.values().sum();

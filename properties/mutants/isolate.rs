@@ -52,8 +52,7 @@ impl Copier<'_> {
     fn operation_on(&mut self, id: OperationId, operands: &[ValueId]) -> Result<OperationId, BuildError> {
         let from = self.from;
         let results = from.results(id);
-        let header =
-            OperationHeader { name: from.operation_name(id), operands, results: results.len(), text_line: 0 };
+        let header = OperationHeader { name: from.operation_name(id), operands, results: results.len(), text_line: 0 };
         let made = self.to.begin_operation(header)?;
         for &region in from.regions_of(id) {
             let types = self.types(from.arguments(region).iter());
@@ -107,8 +106,7 @@ impl Copier<'_> {
 
     /// An operation with a side effect that takes one value, or makes one.
     fn tell(&mut self, operands: &[ValueId], results: &[TypeId]) -> Result<ValueId, BuildError> {
-        let header =
-            OperationHeader { name: "stablehlo.custom_call", operands, results: results.len(), text_line: 0 };
+        let header = OperationHeader { name: "stablehlo.custom_call", operands, results: results.len(), text_line: 0 };
         let made = self.to.begin_operation(header)?;
         let attributes = self.to.attributes(dictionary(vec![
             ("call_target_name".into(), Attribute::String("world".into())),

@@ -137,9 +137,9 @@ pub fn observe(graph: &TrainingGraph, base: Base) -> Option<Observed> {
         for at in sampled(input.element_count()) {
             let mut all = Changed::new();
             let first = at * words_of(shape.element);
-            for (part, word) in (first..first + words_of(shape.element)).flat_map(|part| {
-                others(shape.element, words[part], loops).into_iter().map(move |word| (part, word))
-            }) {
+            for (part, word) in (first..first + words_of(shape.element))
+                .flat_map(|part| others(shape.element, words[part], loops).into_iter().map(move |word| (part, word)))
+            {
                 let mut words = words.clone();
                 words[part] = word;
                 let mut inputs = base.clone();

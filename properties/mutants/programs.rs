@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use openloop::exec::{Hook, Program, Tensor};
 use openloop::flow::refined::{Assumed, Question, Refined, refine};
 use openloop::flow::{Crossings, Port, Sources, Strength, System, evidence, propagate};
-use openloop::graph::{CarriedPairs, OperationId, PossiblePairs, TrainingGraph};
+use openloop::graph::{CarriedPair, CarriedPairs, OperationId, PossiblePairs, TrainingGraph};
 use openloop::lattice::Elements;
 use openloop::policy::Selector;
 use openloop::transfer::images::extents;
@@ -17,7 +17,7 @@ use openloop::verdict::{CERTIFICATE_VERSION, Certificate, Evidence, RefinedEvide
 use openloop::verify::{BySelectors, verify};
 
 use super::observe::{Base, Changed, VARIANTS, bases, changed, inputs, replaced};
-use super::{Killer, corpus, element};
+use super::{Cut, Killer, corpus, element};
 
 /// How many steps are run one after the other.
 const STEPS: usize = 3;
@@ -67,7 +67,7 @@ fn run(
 
 fn show(graph: &TrainingGraph, carried: &CarriedPairs, source: &[OperationId]) -> [Changed; 2] {
     let mut shown = [Changed::new(), Changed::new()];
-    for base in (0..SEEDS).flat_map(|seed| bases(seed)) {
+    for base in (0..SEEDS).flat_map(bases) {
         let Some(before) = run(graph, carried, base, source, None) else { continue };
         for other in 0..VARIANTS {
             let Some(after) = run(graph, carried, base, source, Some(other)) else { continue };
@@ -114,7 +114,7 @@ impl Step {
         sources
     }
 
-    fn refined(&self, system: &System<'_>, within: Within, cut: &[(usize, openloop::graph::ValueId, openloop::graph::ValueId)]) -> Refined {
+    fn refined(&self, system: &System<'_>, within: Within, cut: &[Cut]) -> Refined {
         let (sources, assumed) = (self.sources(), Assumed { finite: false, binary: self.binary() });
         let counted = Crossings::within(within);
         let question = Question { sources: &sources, counted, assumed: &assumed, ends: &[], cut };
@@ -175,9 +175,8 @@ impl Step {
                 refused = Some(Killer::Verifier);
             }
             // What is claimed only since a fault is planted.
-            let is_new = |output: &usize| {
-                refined.output(port(*output)).is_none() && self.reached[at][1].contains(output)
-            };
+            let is_new =
+                |output: &usize| refined.output(port(*output)).is_none() && self.reached[at][1].contains(output);
             let new: Vec<usize> = outputs.filter(is_new).collect();
             if !new.is_empty() && self.refuses(within, &new, Evidence::Refined(RefinedEvidence::default())) {
                 refused = Some(Killer::Verifier);
@@ -219,7 +218,8 @@ impl Programs {
         self.0.iter().filter_map(|step| Some((&*step.name, step.notice()?))).collect()
     }
 
-    /// Bits of the summary of the function that all parameters go through: `(parameter, result)`, the world after the results.
+    /// Bits of the summaries of functions with three parameters and two results, all of which there is a step for:
+    /// `(parameter, result)`, the world after the results.
     pub fn summary_bits(&self) -> Vec<(usize, usize)> {
         (0..3).flat_map(|parameter| (0..3).map(move |result| (parameter, result))).collect()
     }
@@ -236,9 +236,7 @@ impl Programs {
             return true;
         }
         system.edges.clear();
-        let pair = |pair: &openloop::graph::CarriedPair| {
-            (0, PossiblePairs { outputs: vec![pair.output], inputs: vec![pair.input] })
-        };
+        let pair = |pair: &CarriedPair| (0, PossiblePairs { outputs: vec![pair.output], inputs: vec![pair.input] });
         system.possible = step.carried.pairs.iter().map(pair).collect();
         let labels = propagate(&system, &step.sources(), Crossings::within(Within::Run));
         labels.output(sink) != Some(Strength::Opaque)

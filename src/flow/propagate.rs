@@ -112,7 +112,8 @@ pub fn propagate(system: &System<'_>, sources: &Sources, counted: Crossings) -> 
         }
         for (from, to, possible) in system.crossings(counted).filter(|_| !slips(Slip::NothingIsCarried)) {
             let (Some(output), Some(input)) = (system.output_value(from), system.input_value(to)) else { continue };
-            let new = values[from.graph][output.index()] & if possible && !slips(Slip::PossibleIsSure) { ANY } else { FULL };
+            let new =
+                values[from.graph][output.index()] & if possible && !slips(Slip::PossibleIsSure) { ANY } else { FULL };
             let old = values[to.graph][input.index()];
             if old | new != old {
                 values[to.graph][input.index()] = old | new;

@@ -578,7 +578,8 @@ impl<'m, 'g> Machine<'m, 'g> {
                 }
             }
             // Widening: after some passes whatever still grows is everything.
-            if !slips(Slip::NeverWidened) && changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty() {
+            if !slips(Slip::NeverWidened) && changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty()
+            {
                 let opaque = state.iter().all(|(_, _, opaque)| *opaque);
                 *state = vec![(Elements::All, Guard::always(), opaque)];
             }

@@ -134,7 +134,8 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
                     let place = Place { instance, value };
                     let mut fact = machine.nothing_known(value);
                     let begun = own.inputs.contains(&at);
-                    let terms = if begun { &vec![(Elements::All, Guard::always(), false)] } else { &state[position][at] };
+                    let terms =
+                        if begun { &vec![(Elements::All, Guard::always(), false)] } else { &state[position][at] };
                     let make = |(elements, guard, opaque): &(Elements, Guard, bool)| {
                         let node = machine.leak.add_node(place, elements.clone(), *opaque);
                         if begun {
@@ -176,9 +177,8 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
                 let guard = if slips(Slip::GuardsCarried) { term.guard.clone() } else { Guard::always() };
                 let opaque = term.opaque || possible;
                 // The same part, as long as there are few: one that contains it as well would mix their ways.
-                let is_same = |cover: &&Term| {
-                    cover.elements == term.elements && cover.guard == guard && cover.opaque == opaque
-                };
+                let is_same =
+                    |cover: &&Term| cover.elements == term.elements && cover.guard == guard && cover.opaque == opaque;
                 let same = covers.iter().find(is_same);
                 let contains = |cover: &&Term| cover.elements.contains(&term.elements) && (!cover.opaque || opaque);
                 let is_full = covers.len() >= MOST_PARTS || pass >= PASSES_BEFORE_WIDENING;

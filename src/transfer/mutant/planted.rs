@@ -74,15 +74,8 @@ pub enum Twist {
 
 impl Twist {
     /// Every twist.
-    pub const ALL: &[Twist] = &[
-        Twist::Nothing,
-        Twist::Shift,
-        Twist::Swap,
-        Twist::Keep,
-        Twist::Shorten,
-        Twist::Overwrite,
-        Twist::LosePiece,
-    ];
+    pub const ALL: &[Twist] =
+        &[Twist::Nothing, Twist::Shift, Twist::Swap, Twist::Keep, Twist::Shorten, Twist::Overwrite, Twist::LosePiece];
 }
 
 /// One fault.
