@@ -612,6 +612,15 @@ pub struct Certificate {
     /// Edges of the policy between outputs and inputs: links between graphs, and environment edges if they count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<CertificateEdge>,
+    /// What the amounts of the paths rest on, as the policy grants it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assume: Vec<Assumption>,
+    /// So many bits reach all sinks together in a step at most; none: nothing is claimed. For paths only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_step: Option<u64>,
+    /// The values that bound it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<CutElement>,
     /// The verdict.
     pub verdict: Verdict,
     /// The evidence.
@@ -658,6 +667,9 @@ pub struct RefinedEvidence {
     /// With a bound on the channel: what it is for each sink that is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelClaim>,
+    /// Selectors of inputs that the policy declares to be data: what is picked from them is selection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
 }
 
 /// How much arrives at one sink, and what shows it.

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_run_writes_every_result_and_the_same_ones_from_saved_inputs() {
     let folder = Folder::new();
-    folder.write("step.mlir", step(LEAK));
+    folder.write("step.mlir", std::fs::read(step(LEAK)).expect("it is there"));
     let made = ["run", "step.mlir", "--seed", "3", "--save-inputs", "in.npz", "-o", "out.safetensors"];
     folder.run(&made).ends(0).complains(&["made up from seed 3"]);
     for (inputs, output) in [("in.npz", "again.safetensors"), ("in.npz", "third.npz")] {
@@ -30,9 +30,11 @@ fn any_function_of_the_module_can_be_run() {
 #[test]
 fn bad_files_are_refused_and_nothing_is_written() {
     let folder = Folder::new();
-    folder.write("step.mlir", step(LEAK));
-    folder.write("callback.mlir", step(OPAQUE));
-    folder.write("bad.npz", b"PK\x03\x04 and then nothing").write("bad.safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff{}");
+    folder.write("step.mlir", std::fs::read(step(LEAK)).expect("it is there"));
+    folder.write("callback.mlir", std::fs::read(step(OPAQUE)).expect("it is there"));
+    folder
+        .write("bad.npz", b"PK\x03\x04 and then nothing")
+        .write("bad.safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff{}");
     folder.run(&["run", "callback.mlir", "--save-inputs", "other.safetensors"]).ends(2);
     let before = folder.names();
     let cases: &[(&[&str], &str)] = &[

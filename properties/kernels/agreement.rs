@@ -94,12 +94,17 @@ impl Case {
 
     /// Element by element, relative to each.
     fn exact_to(&self, tolerance: f64, function: impl Fn(&[f64]) -> f64) {
+        self.exact_beyond(0.0, tolerance, function);
+    }
+
+    /// Element by element, relative to each that is larger than `unit`, else to that.
+    fn exact_beyond(&self, unit: f64, tolerance: f64, function: impl Fn(&[f64]) -> f64) {
         let arguments: Vec<ArrayD<f64>> =
             (0..self.0["operands"].as_array().expect("operands").len()).map(|at| self.real(at)).collect();
         for (at, expected) in reals(self.result(0)).iter().enumerate() {
             let point: Vec<f64> = arguments.iter().map(|argument| argument[[at]]).collect();
             let computed = function(&point);
-            let close = (computed - expected).abs() <= tolerance * expected.abs() || computed == *expected;
+            let close = (computed - expected).abs() <= tolerance * expected.abs().max(unit) || computed == *expected;
             assert!(close, "at {point:?}: {computed} is not {expected}: {}", self.word_of_operation());
         }
     }
@@ -338,7 +343,8 @@ fn check(case: &Case) {
         "erfc" => case.exact_to(1e-15, |x| special::erfc(x[0])),
         "erf_inv" => case.exact_to(1e-15, |x| special::erf_inv(x[0])),
         "lgamma" => case.exact_to(1e-15, |x| special::lgamma(x[0])),
-        "digamma" => case.exact_to(2e-15, |x| special::digamma(x[0])),
+        // It crosses zero between its poles.
+        "digamma" => case.exact_beyond(1.0, 1e-15, |x| special::digamma(x[0])),
         "bessel_i1e" => case.exact_to(2e-15, |x| special::bessel_i1e(x[0])),
         "polygamma" => case.exact_to(4e-15, |x| special::polygamma(x[0], x[1])),
         "zeta" => case.exact_to(2e-15, |x| special::zeta(x[0], x[1])),
@@ -355,6 +361,6 @@ fn kernels_agree_with_what_others_computed() {
         check(&case);
         *seen.entry(case.word_of_operation().to_string()).or_insert(0) += 1;
     }
-    assert_eq!(seen.len(), 33, "operations seen: {seen:?}");
+    assert_eq!(seen.len(), 32, "operations seen: {seen:?}");
     assert!(seen["rng_bit_generator"] >= 100 && seen["triangular_solve"] == 24, "{seen:?}");
 }

@@ -63,8 +63,11 @@ fn windows(rank: usize) -> impl Strategy<Value = (Vec<usize>, Window)> {
         })
 }
 
-/// What a window sees, and the shape of its places.
-fn naive_windows(shape: &[usize], window: &Window) -> (Vec<usize>, impl Fn(&[usize], &[usize]) -> Option<Vec<usize>>) {
+/// An index into the array; none over padding.
+type Seen = Option<Vec<usize>>;
+
+/// The shape of a window's places, and what the window sees: from a place and an element of the window to an index.
+fn naive_windows<'a>(shape: &'a [usize], window: &'a Window) -> (Vec<usize>, impl Fn(&[usize], &[usize]) -> Seen + 'a) {
     let rank = shape.len();
     let counts = (0..rank)
         .map(|d| {

@@ -154,6 +154,9 @@ pub fn certified() -> RunReport {
             to: (1, fakes::path("batch.tokens")),
             hop: Hop::Environment,
         }],
+        assume: vec![Assumption::Finite],
+        bits_per_step: Some(32),
+        cut: vec![CutElement { graph: 0, instance: Vec::new(), value: 9, boxes: Vec::new() }],
         verdict,
         evidence,
     };
@@ -175,6 +178,7 @@ pub fn certified() -> RunReport {
             channel: Channel::Timing,
             pivots: vec![CutElement { graph: 0, instance: Vec::new(), value: 3, boxes: Vec::new() }],
         }],
+        data: vec!["input:memory.**".into()],
     };
     report.invariants[2].certificate = Some(certificate(Verdict::Holds, Evidence::Refined(refined)));
     report

@@ -87,7 +87,7 @@ pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failur
 }
 
 /// Lines of the user's own source files, where they can be found: as the path says, or below the folders that hold the
-/// text. Only Python files are looked into: the path comes from the input.
+/// text. Only Python files, and the pages of rules, are looked into: the path comes from the input.
 pub(super) struct LocalSources {
     folders: Vec<PathBuf>,
     files: Mutex<HashMap<String, Option<Vec<String>>>>,
@@ -104,7 +104,7 @@ impl LocalSources {
     }
 
     fn load(&self, file: &str) -> Option<Vec<String>> {
-        if !file.ends_with(".py") {
+        if !file.ends_with(".py") && !file.ends_with(".md") {
             return None;
         }
         let path = self.folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file())?;

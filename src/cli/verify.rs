@@ -5,7 +5,9 @@ use super::{Failure, Outcome, files, output};
 use crate::graph::{Digest, TrainingGraph};
 use crate::render::amount::bounds_as_written;
 use crate::render::text::safe;
-use crate::verdict::{Assumption, Certificate, Evidence, Hop, InvariantReport, REPORT_VERSION, RunReport};
+use crate::verdict::{
+    Assumption, Bounds, Certificate, Channel, Evidence, Hop, InvariantReport, REPORT_VERSION, RunReport,
+};
 use crate::verify::{BySelectors, verify as re_check};
 
 /// Exit codes: 0 every certificate is accepted; 2 it cannot be read; 3 something is refused or was never certified.
@@ -31,6 +33,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Outcome {
         match re_check(certificate, &graphs, &BySelectors { names: &names }) {
             Ok(()) => {
                 page.push_str(&format!("accepted: {claim}\n"));
+                page.push_str(not_judged(certificate));
                 given(certificate).iter().for_each(|fact| page.push_str(&format!("  given: {}\n", safe(fact))));
             }
             Err(problems) => {
@@ -62,16 +65,30 @@ fn within_bounds(certificate: &Certificate) -> String {
     }
 }
 
-/// What a refined certificate assumes.
+/// What is said of a violation and not re-checked.
+fn not_judged(certificate: &Certificate) -> &'static str {
+    match &certificate.evidence {
+        Evidence::Paths(paths) if paths.iter().any(|witness| witness.channel < Channel::Content) => {
+            "  not re-checked: that no path is of a worse channel than it says\n"
+        }
+        _ => "",
+    }
+}
+
+/// What a certificate assumes, and what it calls data.
 fn assumed(certificate: &Certificate) -> Vec<String> {
-    let Evidence::Refined(evidence) = &certificate.evidence else { return Vec::new() };
+    let (assume, data) = match &certificate.evidence {
+        Evidence::Refined(evidence) => (&evidence.assume, &evidence.data[..]),
+        Evidence::Labels(_) | Evidence::Paths(_) => (&certificate.assume, &[][..]),
+    };
     let says = |assumption: &Assumption| match assumption {
         Assumption::Finite => {
             "finite: no infinity or NaN is an operand at a masked product, and +0 equals -0 there".to_owned()
         }
         Assumption::Binary(path) => format!("binary: every element of the input `{path}` is 0 or 1"),
     };
-    evidence.assume.iter().map(says).collect()
+    let data = data.iter().map(|selector| format!("`{selector}` is data"));
+    assume.iter().map(says).chain(data).collect()
 }
 
 /// What a certificate takes from the policy and nobody can prove from the text: it is shown, not judged.
@@ -97,10 +114,20 @@ fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[
         Evidence::Paths(paths) => {
             let is_shown = paths.iter().any(|witness| witness.path == entry.witness);
             // A path shows that something gets through, and not that it is more than a bound allows.
-            *paths == entry.witnesses && is_shown && entry.sinks_reached > 0 && entry.bounds.is_empty()
+            let shows_excess = entry.bounds.is_empty();
+            let worst = paths.iter().map(|witness| witness.channel).max().unwrap_or_default();
+            let bits = entry.bits_per_step.map(|bits| bits.at_most);
+            *paths == entry.witnesses
+                && is_shown
+                && entry.sinks_reached > 0
+                && shows_excess
+                && entry.channel == worst
+                && bits == certificate.bits_per_step
         }
         // Something gets through, and no more than the policy allows.
-        Evidence::Refined(evidence) if !evidence.bounds.is_empty() => evidence.bounds == entry.bounds,
+        Evidence::Refined(evidence) if !evidence.bounds.is_empty() => {
+            evidence.bounds == entry.bounds && fits(&evidence.bounds, entry)
+        }
         Evidence::Labels(_) | Evidence::Refined(_) => {
             entry.witnesses.is_empty() && entry.witness.is_empty() && entry.sinks_reached == 0
         }
@@ -111,6 +138,12 @@ fn says_the_same(entry: &InvariantReport, certificate: &Certificate, digests: &[
         && certificate.from == entry.from
         && certificate.to == entry.to
         && certificate.digests.iter().eq(digests.iter().copied())
+}
+
+/// Whether what an entry says of amounts is within bounds.
+fn fits(bounds: &Bounds, entry: &InvariantReport) -> bool {
+    let most = |most: u64| entry.bits_per_step.is_some_and(|bits| bits.at_most <= most);
+    bounds.max_channel.is_none_or(|most| entry.channel <= most) && bounds.max_bits_per_step.is_none_or(most)
 }
 
 /// One certificate, a list of them, or those of a report with the names of the entries that have none.
@@ -147,7 +180,7 @@ fn read_certificates(text: &str) -> Result<(Vec<Certificate>, Vec<String>), Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::{Bounds, CERTIFICATE_VERSION, Channel, RefinedEvidence, Verdict, Within};
+    use crate::verdict::{CERTIFICATE_VERSION, RefinedEvidence, Verdict, Within};
 
     fn refined(bounds: Bounds) -> Certificate {
         let assume = vec![Assumption::Finite, Assumption::Binary("batch.mask".into())];
@@ -161,8 +194,11 @@ mod tests {
             carried: vec![("result.0".into(), "params".into())],
             terminal: Vec::new(),
             edges: Vec::new(),
+            assume: Vec::new(),
+            bits_per_step: None,
+            cut: Vec::new(),
             verdict: Verdict::Holds,
-            evidence: Evidence::Refined(RefinedEvidence { assume, cut: Vec::new(), bounds }),
+            evidence: Evidence::Refined(RefinedEvidence { assume, bounds, ..RefinedEvidence::default() }),
         }
     }
 

@@ -64,7 +64,7 @@ fn words_of_bytes(bytes: &[u8], count: usize, element: Element) -> Result<Vec<u6
         other => other.bits(),
     };
     let width = width.div_ceil(8) as usize;
-    if bytes.len() % width != 0 {
+    if !bytes.len().is_multiple_of(width) {
         return Err(format!("the blob of a constant has {} bytes, no multiple of {width}", bytes.len()));
     }
     let word = |chunk: &[u8]| chunk.iter().rev().fold(0u64, |word, &byte| word << 8 | u64::from(byte));

@@ -57,16 +57,16 @@ pub(super) fn run<S: FloatScalar>(
                 (Lapack::Qr, [Tensor::$variant(kind, a)]) => {
                     let result = kernels::qr(a.view())?;
                     let wrap = |array| Tensor::$variant(*kind, $round(*kind, shared(array)));
-                    return Ok(with_status(step, vec![wrap(result.factors), wrap(result.taus)])?);
+                    return with_status(step, vec![wrap(result.factors), wrap(result.taus)]);
                 }
                 (Lapack::HouseholderProduct, [Tensor::$variant(kind, a), Tensor::$variant(_, taus)]) => {
                     let result = kernels::householder_product(a.view(), taus.view())?;
                     let product = Tensor::$variant(*kind, $round(*kind, shared(result)));
-                    return Ok(with_status(step, vec![product])?);
+                    return with_status(step, vec![product]);
                 }
                 (Lapack::Cholesky { lower }, [Tensor::$variant(kind, a)]) => {
                     let factor = Tensor::$variant(*kind, $round(*kind, shared(kernels::cholesky(a.view(), lower)?)));
-                    return Ok(with_status(step, vec![factor])?);
+                    return with_status(step, vec![factor]);
                 }
                 (Lapack::TriangularSolve(attributes), [Tensor::$variant(kind, a), Tensor::$variant(_, b), ..]) => {
                     let result = kernels::triangular_solve(a.view(), b.view(), attributes)?;

@@ -266,6 +266,7 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
     }
 }
 
+#[allow(clippy::type_complexity, reason = "a pair of slices")]
 fn halves<S>(operands: &[Tensor<S>]) -> Result<(&[Tensor<S>], &[Tensor<S>]), String> {
     if operands.is_empty() || !operands.len().is_multiple_of(2) {
         return Err("there are not as many initial values as inputs".into());

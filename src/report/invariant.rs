@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
 
-use super::refinement::Asked;
+use super::refinement::{Asked, Explained};
 use super::*;
 use crate::flow::refined::{Limit, Refined};
 use crate::flow::{
@@ -87,11 +87,11 @@ impl Run<'_> {
                     .into(),
             ),
         }
-        let mut bounded = None;
+        let mut explained = Explained::default();
         match report.verdict {
             Verdict::Violated => {
                 if let Some(Ok(refined)) = &refined {
-                    bounded = self.explain_leak(&mut report, &asked, refined);
+                    explained = self.explain_leak(&mut report, &asked, refined).unwrap_or_default();
                 }
                 if report.witnesses.is_empty() {
                     report.witnesses = witnesses(&self.system, &sources, &labels, counted, &groups);
@@ -99,8 +99,7 @@ impl Run<'_> {
                     report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
                     report.channel = Channel::Content;
                 }
-                report.only_if_not_finite = report.refined && self.holds_if_finite(&asked);
-                if bounded.is_some() {
+                if explained.bounded.is_some() {
                     report.verdict = Verdict::Holds;
                 }
             }
@@ -131,9 +130,16 @@ impl Run<'_> {
         }
         self.warn(&mut report, &labels, &sinks);
         let is_certified = matches!(report.verdict, Verdict::Holds | Verdict::Violated);
-        if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
+        if certificates && report.verdict == Verdict::Violated && !report.bounds.is_empty() {
+            report.warnings.push(
+                "a path shows that something gets through, and not that it is more than the policy allows, so there is no \
+                 certificate"
+                    .into(),
+            );
+        } else if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
             report.warnings.push("the evidence would be larger than a gigabit, so there is no certificate".into());
         } else if certificates && is_certified {
+            let Explained { bounded, cut } = explained;
             let evidence = match (report.verdict, bounded) {
                 (Verdict::Violated, _) => Evidence::Paths(report.witnesses.clone()),
                 (_, Some(bounded)) => Evidence::Refined(bounded),
@@ -143,7 +149,13 @@ impl Run<'_> {
                 }
                 (_, None) => evidence(&self.system, &labels),
             };
-            report.certificate = Some(self.certificate(&report, counted, evidence));
+            let mut certificate = self.certificate(&report, counted, evidence);
+            if report.verdict == Verdict::Violated && report.refined {
+                certificate.assume = invariant.assume.clone();
+                certificate.bits_per_step = report.bits_per_step.map(|bits| bits.at_most);
+                certificate.cut = cut;
+            }
+            report.certificate = Some(certificate);
         }
         report
     }
@@ -471,6 +483,9 @@ impl Run<'_> {
             carried: self.overrides.iter().flat_map(|said| said.pairs.clone()).collect(),
             terminal: self.overrides.iter().flat_map(|said| said.terminal.clone()).collect(),
             edges: edges.cloned().collect(),
+            assume: Vec::new(),
+            bits_per_step: None,
+            cut: Vec::new(),
             verdict: report.verdict,
             evidence,
         }

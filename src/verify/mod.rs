@@ -5,6 +5,7 @@
 //! recomputed from the certificate's selectors and paths. It accepts only what it has checked: an unknown version, an
 //! unknown verdict, a field that does not fit is a refusal. There is no search here, only one look at each fact.
 
+mod amounts;
 mod backward;
 mod channels;
 mod doubts;
@@ -15,6 +16,8 @@ mod paths;
 mod refined;
 #[cfg(test)]
 mod tests;
+
+use std::rc::Rc;
 
 use crate::graph::{Digest, PairingOverride, PytreePath, TrainingGraph};
 use crate::policy::{Matched, Selector};
@@ -64,14 +67,32 @@ pub fn verify(
             problems
         }
         (Evidence::Refined(evidence), Verdict::Holds) => {
-            let mut problems = refined::check(&claim, evidence);
+            let data = inputs_of(&evidence.data, graphs, selectors)?;
+            let mut problems = refined::check(&claim, evidence, &data);
             problems.extend(doubts_of(certificate, &claim, selectors)?);
             problems
         }
-        (Evidence::Paths(evidence), Verdict::Violated) => paths::check(&claim, evidence),
+        (Evidence::Paths(evidence), Verdict::Violated) => {
+            let mut problems = paths::check(&claim, evidence);
+            problems.extend(amounts::check(&claim, certificate, evidence));
+            problems
+        }
         (_, verdict) => vec![format!("a verdict `{}` with this evidence cannot be re-checked", verdict.as_str())],
     };
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// For each graph the inputs that these selectors pick.
+fn inputs_of(
+    texts: &[String],
+    graphs: &[&TrainingGraph],
+    selectors: &dyn Resolve,
+) -> Result<Vec<Vec<usize>>, Vec<String>> {
+    let mut inputs = Vec::new();
+    for (position, graph) in graphs.iter().enumerate() {
+        inputs.push(selectors.resolve(texts, position, graph).map_err(|error| vec![error])?.inputs);
+    }
+    Ok(inputs)
 }
 
 /// Doubts about each scope that is a source.
@@ -115,6 +136,15 @@ fn overrides(certificate: &Certificate, graph: &TrainingGraph) -> (PairingOverri
     (overrides, used)
 }
 
+/// For each output the input of the next step that it becomes; none, if what is carried is not clear.
+fn own_inputs(certificate: &Certificate, graph: &TrainingGraph) -> Vec<Option<usize>> {
+    let mut inputs = vec![None; graph.outputs().len()];
+    if let Ok(pairs) = graph.carried_pairs(&overrides(certificate, graph).0) {
+        pairs.pairs.iter().for_each(|pair| inputs[pair.output] = Some(pair.input));
+    }
+    inputs
+}
+
 /// Whether a step may update each input: it is carried and not returned unchanged. All, if what is carried is not clear.
 fn trained_inputs(certificate: &Certificate, graph: &TrainingGraph) -> Vec<bool> {
     let entry = graph.function(graph.entry());
@@ -139,12 +169,14 @@ struct Edge {
 
 /// What the certificate says, recomputed.
 struct Claim<'a> {
-    graphs: Vec<Facts<'a>>,
+    graphs: Vec<Rc<Facts<'a>>>,
     /// For each graph and operation whether its results are source.
     sources: Vec<Vec<bool>>,
     source_inputs: Vec<Vec<usize>>,
     sinks: Vec<Vec<usize>>,
     edges: Vec<Edge>,
+    /// For each graph and output the input of the next step that it becomes, however far the claim looks.
+    own_inputs: Vec<Vec<Option<usize>>>,
 }
 
 impl<'a> Claim<'a> {
@@ -167,11 +199,12 @@ impl<'a> Claim<'a> {
             return Err(vec!["there is not one name for each graph".into()]);
         }
         let mut claim = Claim {
-            graphs: graphs.iter().map(|graph| Facts::new(graph)).collect(),
+            graphs: graphs.iter().map(|graph| Rc::new(Facts::new(graph))).collect(),
             sources: Vec::new(),
             source_inputs: Vec::new(),
             sinks: Vec::new(),
             edges: Vec::new(),
+            own_inputs: graphs.iter().map(|graph| own_inputs(certificate, graph)).collect(),
         };
         let mut problems = Vec::new();
         for text in certificate.from.iter().chain(&certificate.to) {
@@ -207,6 +240,22 @@ impl<'a> Claim<'a> {
         }
         claim.edges_of_policy(certificate, &mut problems);
         if problems.is_empty() { Ok(claim) } else { Err(problems) }
+    }
+
+    /// The claim about some of the sinks. A flow ends at the first sink that it reaches: nothing is carried on from one.
+    fn ending_at(&self, is_kept: impl Fn((usize, usize)) -> bool) -> Claim<'a> {
+        let leaves_sink = |edge: &&Edge| self.sinks[edge.from.0].contains(&edge.from.1);
+        let kept = |(graph, sinks): (usize, &Vec<usize>)| {
+            sinks.iter().copied().filter(|sink| is_kept((graph, *sink))).collect()
+        };
+        Claim {
+            graphs: self.graphs.clone(),
+            sources: self.sources.clone(),
+            source_inputs: self.source_inputs.clone(),
+            sinks: self.sinks.iter().enumerate().map(kept).collect(),
+            edges: self.edges.iter().filter(|edge| !leaves_sink(edge)).copied().collect(),
+            own_inputs: self.own_inputs.clone(),
+        }
     }
 
     /// Carried pairs, and those that are possible. What the policy says applies to the graphs that have the paths.

@@ -6,13 +6,10 @@ use crate::graph::{OperationId, PytreePath, ValueId};
 use crate::index::Id;
 use crate::verdict::{Assumption, CutElement, RefinedEvidence};
 
-pub(super) fn check(claim: &Claim<'_>, evidence: &RefinedEvidence) -> Vec<String> {
-    let binary = evidence.assume.iter().filter_map(|assumption| match assumption {
-        Assumption::Finite => None,
-        Assumption::Binary(path) => Some(path.clone()),
-    });
-    let binary: Vec<PytreePath> = binary.collect();
-    let allowed = Allowed { finite: evidence.assume.contains(&Assumption::Finite), binary: &binary };
+/// `data`: for each graph the inputs that are declared data.
+pub(super) fn check(claim: &Claim<'_>, evidence: &RefinedEvidence, data: &[Vec<usize>]) -> Vec<String> {
+    let binary = binary(&evidence.assume);
+    let allowed = allowed(&evidence.assume, &binary);
     let bounds = evidence.bounds;
     if bounds.is_empty() {
         return match evidence.cut.is_empty() && evidence.channels.is_empty() {
@@ -22,16 +19,37 @@ pub(super) fn check(claim: &Claim<'_>, evidence: &RefinedEvidence) -> Vec<String
     }
     let mut problems = Vec::new();
     if let Some(most) = bounds.max_bits_per_step {
-        match cut_of(claim, &evidence.cut) {
-            Ok((cut, bits)) if bits <= most => problems.extend(backward::check(claim, &allowed, &cut)),
-            Ok((_, bits)) => problems.push(format!("the cut lets {bits} bits through, and {most} are allowed")),
-            Err(problem) => problems.push(problem),
-        }
+        problems.extend(bits_through(&claim.ending_at(|_| true), &allowed, &evidence.cut, most));
     }
     if let Some(most) = bounds.max_channel {
-        problems.extend(channels::check(claim, &allowed, &evidence.channels, most));
+        problems.extend(channels::check(claim, &allowed, &evidence.channels, most, data));
     }
     problems
+}
+
+/// Inputs that are granted to be 0 or 1.
+pub(super) fn binary(assume: &[Assumption]) -> Vec<PytreePath> {
+    let path = |assumption: &Assumption| match assumption {
+        Assumption::Finite => None,
+        Assumption::Binary(path) => Some(path.clone()),
+    };
+    assume.iter().filter_map(path).collect()
+}
+
+pub(super) fn allowed<'a>(assume: &[Assumption], binary: &'a [PytreePath]) -> Allowed<'a> {
+    Allowed { finite: assume.contains(&Assumption::Finite), binary }
+}
+
+/// Problems; empty if all that reaches the sinks of a claim passes the cut, and the cut has at most so many bits.
+pub(super) fn bits_through(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement], most: u64) -> Vec<String> {
+    match cut_of(claim, cut) {
+        Ok((cut, _)) if !backward::is_counted(claim, &cut) => {
+            vec!["a cut inside a loop whose trips are not counted bounds nothing".into()]
+        }
+        Ok((cut, bits)) if bits <= most => backward::check(claim, allowed, &cut),
+        Ok((_, bits)) => vec![format!("the cut lets {bits} bits through, and {most} are allowed")],
+        Err(problem) => vec![problem],
+    }
 }
 
 /// The elements of a cut, and how many bits they have.

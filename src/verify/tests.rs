@@ -29,6 +29,9 @@ fn holds(graph: &TrainingGraph) -> Certificate {
         carried: Vec::new(),
         terminal: Vec::new(),
         edges: Vec::new(),
+        assume: Vec::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
         verdict: Verdict::Holds,
         evidence: Evidence::Labels(vec![GraphLabels {
             functions: vec![FunctionLabels { origins: 2, rows }],

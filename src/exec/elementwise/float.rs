@@ -115,24 +115,14 @@ pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<S>>(
 
 /// IEEE 754 `maximum`: NaN if one is, and +0 is larger than -0.
 fn maximum<S: Float>(a: S, b: S) -> S {
-    if a > b || a.is_nan() {
-        a
-    } else if a == b && b.is_sign_negative() {
-        a
-    } else {
-        b
-    }
+    let is_first = a > b || a.is_nan() || (a == b && b.is_sign_negative());
+    if is_first { a } else { b }
 }
 
 /// IEEE 754 `minimum`.
 fn minimum<S: Float>(a: S, b: S) -> S {
-    if a < b || a.is_nan() {
-        a
-    } else if a == b && a.is_sign_negative() {
-        a
-    } else {
-        b
-    }
+    let is_first = a < b || a.is_nan() || (a == b && a.is_sign_negative());
+    if is_first { a } else { b }
 }
 
 /// `is_finite`, `is_inf`, `is_pos_inf`, `is_neg_inf`; none for any other operation.

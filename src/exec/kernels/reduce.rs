@@ -99,32 +99,51 @@ pub fn sum<T: Arithmetic>(operand: ArrayViewD<'_, T>, initial: T, dimensions: &[
 }
 
 /// Elements that are combined on their own before they join the rest.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 512;
 /// Accumulators that run side by side within a block.
 const LANES: usize = 16;
 
-/// Combines neighbours. A block's lanes start from its elements, so that no neutral element is needed.
+/// Combines neighbours. Blocks are combined in pairs, pairs in pairs and so on, so that no sum grows large while what it
+/// takes up stays small.
 fn fold_in_lanes<T: Copy>(combine: &mut impl FnMut(T, T) -> T, accumulator: T, chunk: &[T]) -> T {
-    chunk.chunks(BLOCK).fold(accumulator, |mut accumulator, block| {
-        let (blocks, rest) = block.as_chunks::<LANES>();
-        if let Some((&first, blocks)) = blocks.split_first() {
-            let mut lanes = first;
-            for block in blocks {
-                for (lane, &element) in lanes.iter_mut().zip(block) {
-                    *lane = combine(*lane, element);
-                }
+    let (blocks, rest) = chunk.as_chunks::<BLOCK>();
+    let accumulator = fold_block(combine, accumulator, rest);
+    let mut pairs: Vec<T> = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        let (first, others) = (block[0], &block[1..]);
+        let mut combined = fold_block(combine, first, others);
+        // As many pairs are complete as the block's number ends in ones.
+        for _ in 0..number.trailing_ones() {
+            if let Some(earlier) = pairs.pop() {
+                combined = combine(earlier, combined);
             }
-            let mut width = LANES;
-            while width > 1 {
-                width /= 2;
-                for at in 0..width {
-                    lanes[at] = combine(lanes[at], lanes[at + width]);
-                }
-            }
-            accumulator = combine(accumulator, lanes[0]);
         }
-        rest.iter().fold(accumulator, |accumulator, &element| combine(accumulator, element))
-    })
+        pairs.push(combined);
+    }
+    pairs.into_iter().rev().fold(accumulator, combine)
+}
+
+/// Lanes start from elements, so that no neutral element is needed.
+fn fold_block<T: Copy>(combine: &mut impl FnMut(T, T) -> T, accumulator: T, block: &[T]) -> T {
+    let (groups, rest) = block.as_chunks::<LANES>();
+    let mut accumulator = accumulator;
+    if let Some((&first, groups)) = groups.split_first() {
+        let mut lanes = first;
+        for group in groups {
+            for (lane, &element) in lanes.iter_mut().zip(group) {
+                *lane = combine(*lane, element);
+            }
+        }
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for at in 0..width {
+                lanes[at] = combine(lanes[at], lanes[at + width]);
+            }
+        }
+        accumulator = combine(accumulator, lanes[0]);
+    }
+    rest.iter().fold(accumulator, |accumulator, &element| combine(accumulator, element))
 }
 
 /// Reduces runs of neighbours by `fold`, or pairs runs with results element by element by `combine`.

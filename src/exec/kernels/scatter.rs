@@ -26,7 +26,8 @@ pub struct Scatter {
 }
 
 /// Where each element of the updates goes: for each in row-major order its position in the input in row-major order;
-/// none where it is out of bounds.
+/// none where it is out of bounds. That is decided element by element, as the specification says; XLA leaves out a whole
+/// window as soon as one element of it is out of bounds.
 pub fn scatter_targets(
     input_shape: &[usize],
     scatter_indices: ArrayViewD<'_, i64>,

@@ -48,8 +48,11 @@ pub fn digamma(x: f64) -> f64 {
         if x == x.floor() {
             return f64::NAN;
         }
-        // The tangent has the period 1: its argument is brought near zero, where it loses nothing.
-        return digamma(1.0 - x) - PI / (PI * (x - x.round())).tan();
+        // The cotangent has the period 1, and near a half it is the tangent of what is missing.
+        let rest = x - x.round();
+        let cotangent =
+            if rest.abs() > 0.25 { (PI * (rest.signum() * 0.5 - rest)).tan() } else { 1.0 / (PI * rest).tan() };
+        return digamma(1.0 - x) - PI * cotangent;
     }
     let (mut shift, mut large) = (0.0, x);
     while large < 10.0 {
@@ -107,6 +110,8 @@ pub fn zeta(x: f64, q: f64) -> f64 {
         77683.0 / 14_101_100_039_391_805_440_000.0,
         -236_364_091.0 / 1_693_824_136_731_743_669_452_800_000.0,
     ];
+    // From here on the formula's terms fall fast.
+    let far = 10.0 + x / 2.0;
     let mut sum = 0.0;
     let mut at = q;
     // Beyond this many terms a sum from a far negative `q` is not worth its time: there it is NaN.
@@ -116,16 +121,16 @@ pub fn zeta(x: f64, q: f64) -> f64 {
         if at > 0.0 && term.abs() < f64::EPSILON * 0.01 * sum.abs() {
             return sum;
         }
-        at += 1.0;
-        if at >= 10.0 {
+        if at >= far {
             break;
         }
+        at += 1.0;
     }
-    if at < 10.0 {
+    if at < far {
         return f64::NAN;
     }
     let mut power = at.powf(-x);
-    sum += power * at / (x - 1.0) + 0.5 * power;
+    sum += power * at / (x - 1.0) - 0.5 * power;
     let mut rising = x;
     power /= at;
     for (k, term) in TERMS.iter().enumerate() {

@@ -97,6 +97,15 @@ pub struct Question<'a> {
 
 /// The refined labels of a system.
 pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, Limit> {
+    refine_from(system, question, &[])
+}
+
+/// The same, where some elements of inputs are source too.
+pub fn refine_from(
+    system: &System<'_>,
+    question: &Question<'_>,
+    begin: &[(Port, Elements)],
+) -> Result<Refined, Limit> {
     let Question { sources, counted, assumed, ends, cut } = *question;
     let cut: FxHashSet<_> = cut.iter().map(|(graph, from, to)| (*graph as u32, *from, *to)).collect();
     let closed: Vec<_> =
@@ -133,17 +142,22 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
                 .map(|(at, value)| {
                     let place = Place { instance, value };
                     let mut fact = machine.nothing_known(value);
-                    let begun = own.inputs.contains(&at);
-                    let terms =
-                        if begun { &vec![(Elements::All, Guard::always(), false)] } else { &state[position][at] };
-                    let make = |(elements, guard, opaque): &(Elements, Guard, bool)| {
+                    let port = Port { graph: position, position: at };
+                    let own_elements = begin.iter().filter(|(begun, _)| *begun == port);
+                    let begun: Vec<_> = match own.inputs.contains(&at) {
+                        true => vec![(Elements::All, Guard::always(), false)],
+                        false => own_elements.map(|(_, elements)| (elements.clone(), Guard::always(), false)).collect(),
+                    };
+                    let covered = begun.iter().any(|(elements, ..)| *elements == Elements::All);
+                    let carried: &[_] = if covered { &[] } else { &state[position][at] };
+                    let mut make = |(elements, guard, opaque): &(Elements, Guard, bool)| {
                         let node = machine.leak.add_node(place, elements.clone(), *opaque);
-                        if begun {
-                            machine.leak.sources.push(node);
-                        }
                         Term { elements: elements.clone(), guard: guard.clone(), opaque: *opaque, node }
                     };
-                    fact.terms = terms.iter().map(make).collect();
+                    let mut terms: Vec<Term> = begun.iter().map(&mut make).collect();
+                    terms.extend(carried.iter().map(&mut make));
+                    machine.leak.sources.extend(terms[..begun.len()].iter().map(|term| term.node));
+                    fact.terms = terms.into();
                     let is_equal_in_both = !fact.is_labelled() || slips(Slip::LabelledBinary);
                     if assumed.binary.contains(&(position, at)) && is_equal_in_both {
                         let extents = machine.extents(value);

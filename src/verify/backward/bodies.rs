@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::graph::{OperationId, OperationKind as Kind, TrainingGraph};
 
-pub(super) struct Body {
+pub(in crate::verify) struct Body {
     /// For each value that the last region gives back, whether it depends on each argument.
     pub takes: Vec<Vec<bool>>,
     /// It is one operation on its two arguments, in order.
@@ -24,7 +24,7 @@ impl Bodies {
     }
 }
 
-pub(super) fn look_at(graph: &TrainingGraph, operation: OperationId) -> Body {
+pub(in crate::verify) fn look_at(graph: &TrainingGraph, operation: OperationId) -> Body {
     let Some(region) = graph.regions_of(operation).last().copied() else {
         return Body { takes: Vec::new(), simple: None };
     };

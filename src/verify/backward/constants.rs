@@ -11,7 +11,7 @@ const MOST_ELEMENTS: usize = 16_384;
 
 /// How one element is held in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::verify) enum Class {
     /// 0 or 1.
     Boolean,
     /// Of so many bits, at most 64; sign-extended.
@@ -78,7 +78,7 @@ impl Class {
 
 /// What is known of a type.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(in crate::verify) struct Shape {
     /// None: not a tensor, or not of known shape.
     pub extents: Option<Box<[u64]>>,
     pub class: Class,
@@ -105,7 +105,7 @@ impl Shape {
 
 /// A constant tensor: element `index` is `data[position.at(index)]`.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(in crate::verify) struct Known {
     data: Rc<[u64]>,
     position: Position,
 }
@@ -185,7 +185,7 @@ impl Known {
     }
 
     /// The same elements seen through other dimensions.
-    pub fn substitute(&self, along: &[Option<Along>], extents: &[u64]) -> Option<Known> {
+    pub(super) fn substitute(&self, along: &[Option<Along>], extents: &[u64]) -> Option<Known> {
         Some(Known { data: self.data.clone(), position: self.position.substitute(along, extents)? })
     }
 
@@ -228,7 +228,7 @@ impl Known {
     }
 
     /// The elements that pass, or more.
-    pub fn elements(&self, extents: &[u64], passes: impl Fn(u64) -> bool) -> Elements {
+    pub(super) fn elements(&self, extents: &[u64], passes: impl Fn(u64) -> bool) -> Elements {
         let varies = |dimension: usize| self.position.terms.iter().any(|term| term.0 == dimension);
         let kept: Block = extents
             .iter()

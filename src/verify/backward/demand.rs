@@ -1,5 +1,6 @@
 //! The demands, from the sinks against the line of the trace, until nothing new is demanded.
 
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use super::conditions::{Condition, Literal, Test};
@@ -43,6 +44,18 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
             let elements: &mut Elements = by_value[*instance as usize].get_or_insert_default();
             elements.unite(&Elements::of_blocks(cuts[*cut].boxes.iter().cloned()));
         }
+        // A tensor that is computed twice says nothing new the second time: what is known of one is known of all.
+        let mut by_number: FxHashMap<u32, Elements> = FxHashMap::default();
+        for (instance, _) in &trace.cuts {
+            if let Some(elements) = &by_value[*instance as usize] {
+                by_number.entry(trace.values[*instance as usize].number).or_default().unite(elements);
+            }
+        }
+        for (known, value) in by_value.iter_mut().zip(&trace.values) {
+            if let Some(elements) = by_number.get(&value.number) {
+                known.get_or_insert_default().unite(elements);
+            }
+        }
         Demands {
             trace,
             facts,
@@ -80,6 +93,11 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
             }
             self.look_at(node);
         }
+    }
+
+    /// For each value whether any of it is demanded.
+    pub fn demanded(&self) -> Vec<bool> {
+        self.demands.iter().map(|demands| !demands.is_empty()).collect()
     }
 
     fn domain(&self, value: Instance) -> &'t [u64] {
@@ -282,7 +300,7 @@ fn without(elements: Elements, cut: &Elements) -> Elements {
 }
 
 /// An operation, for a message.
-fn described(graph: &TrainingGraph, node: &Node) -> String {
+pub(in crate::verify) fn described(graph: &TrainingGraph, node: &Node) -> String {
     let operation = graph.operation(node.operation);
     let name = graph.operation_name(node.operation);
     let scope = graph.scope_paths(operation.scope).next().map(|scope| format!(" in `{scope}`")).unwrap_or_default();

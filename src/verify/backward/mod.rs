@@ -7,22 +7,22 @@
 //! **Invariants.** Sets only grow, conditions only weaken: what is not understood demands everything. A condition speaks
 //! only of values that cannot differ between the runs. It uses nothing of the analysis that made the claim.
 
-mod bodies;
+pub(super) mod bodies;
 mod conditions;
-mod constants;
-mod demand;
+pub(super) mod constants;
+pub(super) mod demand;
 mod dot;
 mod elements;
 mod facts;
 mod follow;
 mod indexing;
-mod movement;
+pub(super) mod movement;
 mod numbering;
 mod rules;
 mod taint;
 #[cfg(test)]
 mod tests;
-mod trace;
+pub(super) mod trace;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -57,6 +57,7 @@ pub(super) struct Outcome {
     /// Empty if no source is demanded.
     pub problems: Vec<String>,
     /// The products at which [`Allowed::finite`] was made use of.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask; a certificate says that it is granted, not where"))]
     pub finite: BTreeSet<Site>,
 }
 
@@ -67,33 +68,60 @@ pub(super) fn check(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]
 
 /// The same, with what the proof rests on.
 pub(super) fn prove(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Outcome {
-    let refused = |problem: String| Outcome { problems: vec![problem], finite: BTreeSet::new() };
-    if let Some(problem) = wrong_cut(claim, cut) {
-        return refused(problem.into());
-    }
-    let trace = match trace::Trace::new(claim, cut) {
-        Ok(trace) => trace,
-        Err(problem) => return refused(problem),
+    let prove = |trace: &trace::Trace<'_, '_>| {
+        let facts = facts::Facts::new(trace, allowed);
+        let mut demands = demand::Demands::new(trace, &facts, cut);
+        demands.run();
+        Outcome { problems: demands.problems, finite: demands.sites }
     };
-    if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
-        return refused("a cut names an instance of a value that there is not".into());
+    match follow_all(claim, cut) {
+        Ok(trace) => prove(&trace),
+        Err(problem) => Outcome { problems: vec![problem], finite: BTreeSet::new() },
     }
+}
+
+/// The line of a proof, and for each value of it whether any element that is not cut is demanded; or why there is no proof.
+pub(super) fn demanded<'c, 'a>(
+    claim: &'c Claim<'a>,
+    allowed: &Allowed<'_>,
+    cut: &[CutElement],
+) -> Result<(trace::Trace<'c, 'a>, Vec<bool>), Vec<String>> {
+    let trace = follow_all(claim, cut).map_err(|problem| vec![problem])?;
     let facts = facts::Facts::new(&trace, allowed);
     let mut demands = demand::Demands::new(&trace, &facts, cut);
     demands.run();
-    Outcome { problems: demands.problems, finite: demands.sites }
+    if !demands.problems.is_empty() {
+        return Err(demands.problems);
+    }
+    let demanded = demands.demanded();
+    Ok((trace, demanded))
+}
+
+fn follow_all<'c, 'a>(claim: &'c Claim<'a>, cut: &[CutElement]) -> Result<trace::Trace<'c, 'a>, String> {
+    if let Some(problem) = wrong_cut(claim, cut) {
+        return Err(problem.into());
+    }
+    let trace = trace::Trace::new(claim, cut)?;
+    if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
+        return Err("a cut names an instance of a value that there is not".into());
+    }
+    Ok(trace)
+}
+
+/// Whether the elements of a cut are there once for each step, so that their bits can be counted: not in a loop that is not
+/// unrolled.
+pub(super) fn is_counted(claim: &Claim<'_>, cut: &[CutElement]) -> bool {
+    let is_open = |graph: usize, (operation, trip): &(OperationId, Option<u32>)| {
+        let known = claim.graphs.get(graph).and_then(|facts| facts.graph.operations().get(*operation));
+        trip.is_none() && known.is_none_or(|operation| operation.kind == OperationKind::While)
+    };
+    cut.iter().all(|cut| !cut.instance.iter().any(|step| is_open(cut.graph, step)))
 }
 
 fn wrong_cut(claim: &Claim<'_>, cut: &[CutElement]) -> Option<&'static str> {
     for cut in cut {
         let Some(facts) = claim.graphs.get(cut.graph) else { return Some("a cut names a graph that there is not") };
         let graph = facts.graph;
-        for (operation, trip) in &cut.instance {
-            let known = graph.operations().get(*operation).map(|operation| operation.kind);
-            if known == Some(OperationKind::While) && trip.is_none() {
-                return Some("a cut inside a loop whose trips are not counted bounds nothing");
-            }
-        }
         let extents = graph.values().get(cut.value).and_then(|_| graph.tensor_type(cut.value));
         let rank = extents.and_then(|tensor| tensor.rank());
         if rank.is_none() || cut.boxes.iter().any(|block| Some(block.len()) != rank) {

@@ -24,12 +24,12 @@ pub(super) fn dimensions(value: Option<&Attribute>) -> Option<Vec<usize>> {
 }
 
 /// Whether the operation hands its operands on as they are, each to its result.
-pub(super) fn is_identity(kind: Kind) -> bool {
+pub(in crate::verify) fn is_identity(kind: Kind) -> bool {
     matches!(kind, Kind::OptimizationBarrier | Kind::ShardingConstraint | Kind::Reshard | Kind::PropagationBarrier)
 }
 
 /// Whether each element of the result depends on the same element of each operand (of rank 0: on its only one).
-pub(super) fn is_elementwise(kind: Kind) -> bool {
+pub(in crate::verify) fn is_elementwise(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::Abs

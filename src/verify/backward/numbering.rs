@@ -23,7 +23,7 @@ struct Key {
 }
 
 #[derive(Default)]
-pub(super) struct Numbering {
+pub(in crate::verify) struct Numbering {
     next: u32,
     table: FxHashMap<Key, u32>,
     bodies: Bodies,

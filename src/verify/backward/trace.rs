@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
 use super::conditions::Position;
 use super::constants::{Known, Shape};
 use super::numbering::Numbering;
@@ -14,17 +16,17 @@ use crate::index::Id;
 pub(super) const MOST_INSTANCES: usize = 2_000_000;
 
 /// A value of the line, by its position.
-pub(super) type Instance = u32;
+pub(in crate::verify) type Instance = u32;
 
 /// A value, seen as elements of a root.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+pub(in crate::verify) struct View {
     pub root: u32,
-    pub position: Position,
+    pub(super) position: Position,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(in crate::verify) struct Value {
     pub shape: Rc<Shape>,
     pub number: u32,
     /// None: not linear, or of unknown shape.
@@ -37,7 +39,7 @@ pub(super) struct Value {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::verify) enum Role {
     /// The input at a position.
     Input(usize),
     Operation,
@@ -54,7 +56,7 @@ pub(super) enum Role {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(in crate::verify) struct Node {
     pub graph: usize,
     /// Of an input: the first operation.
     pub operation: OperationId,
@@ -67,7 +69,7 @@ pub(super) struct Node {
 
 /// A loop that is not unrolled. Each list is about the values that change, in order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Loop {
+pub(in crate::verify) struct Loop {
     pub initial: Vec<Instance>,
     pub carried: Vec<Instance>,
     pub next: Vec<Instance>,
@@ -76,7 +78,7 @@ pub(super) struct Loop {
     pub numbers: std::ops::Range<u32>,
 }
 
-pub(super) struct Trace<'c, 'a> {
+pub(in crate::verify) struct Trace<'c, 'a> {
     pub claim: &'c Claim<'a>,
     pub nodes: Vec<Node>,
     pub values: Vec<Value>,
@@ -115,7 +117,27 @@ impl<'c, 'a> Trace<'c, 'a> {
         for position in 0..claim.graphs.len() {
             follow::follow(&mut trace, position, cuts, &mut followed)?;
         }
+        trace.cut_equal_values();
         Ok(trace)
+    }
+
+    /// A value that is cut is cut wherever the same is computed again.
+    fn cut_equal_values(&mut self) {
+        let mut numbers: FxHashMap<u32, Vec<(Instance, usize)>> = FxHashMap::default();
+        for (value, cut) in &self.cuts {
+            numbers.entry(self.values[*value as usize].number).or_default().push((*value, *cut));
+        }
+        if numbers.is_empty() {
+            return;
+        }
+        for (position, value) in self.values.iter().enumerate() {
+            for (known, cut) in numbers.get(&value.number).into_iter().flatten() {
+                let same = value.shape.extents == self.values[*known as usize].shape.extents;
+                if same && position != *known as usize {
+                    self.cuts.push((position as Instance, *cut));
+                }
+            }
+        }
     }
 
     pub fn graph(&self, node: &Node) -> &'a TrainingGraph {

@@ -24,6 +24,9 @@ fn certificate(graph: &TrainingGraph, within: Within, from: &str, to: &str) -> C
         carried: Vec::new(),
         terminal: Vec::new(),
         edges: Vec::new(),
+        assume: Vec::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
         verdict: Verdict::Holds,
         evidence: Evidence::Labels(Vec::new()),
     }
