@@ -14,6 +14,7 @@ mod kernels;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+mod mutants;
 mod operations;
 mod policy;
 mod precision;
