@@ -19,6 +19,7 @@ mod masks;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+mod mutants;
 #[cfg(feature = "exec")]
 mod operations;
 mod policy;

@@ -19,6 +19,7 @@ use crate::graph::{AttributesId, FunctionId, OperationId, OperationKind, RegionI
 use crate::index::{Id, IdRange};
 use crate::lattice::{Elements, Guard};
 use crate::transfer::images::extents;
+use crate::transfer::mutant::{Slip, slips};
 use crate::transfer::{Dependence, Transfer};
 
 /// So many operations are stepped over in one walk of one step, unrolled loops counted out.
@@ -262,6 +263,9 @@ impl<'m, 'g> Machine<'m, 'g> {
                 continue;
             }
             if self.sources.contains(operation.index()) {
+                if slips(Slip::FoldedSource) && self.folds(operation) {
+                    continue;
+                }
                 self.seed(operation);
                 continue;
             }
@@ -290,6 +294,15 @@ impl<'m, 'g> Machine<'m, 'g> {
             }
         }
         Ok(())
+    }
+
+    /// Steps over a source as if it were none; says whether its results are known then.
+    fn folds(&mut self, operation: OperationId) -> bool {
+        if !self.graph.regions_of(operation).is_empty() || self.transfer.callee(operation).is_some() {
+            return false;
+        }
+        self.step(operation);
+        self.graph.results(operation).iter().all(|result| self.fact(result).known.is_some())
     }
 
     /// A loop with no label in sight.
@@ -484,7 +497,7 @@ impl<'m, 'g> Machine<'m, 'g> {
     // --- loops whose iterations are not told apart
 
     fn begin_repeating(&mut self, operation: OperationId) {
-        let invariant = self.numbering.mark();
+        let invariant = if slips(Slip::GuardsOverBackEdges) { u32::MAX } else { self.numbering.mark() };
         let operands = self.facts_of(self.graph.operands(operation).iter().copied());
         let plain = |term: &Term| (term.elements.clone(), term.guard.clone(), term.opaque);
         let state = operands.iter().map(|fact| fact.terms.iter().map(plain).collect()).collect();
@@ -565,12 +578,13 @@ impl<'m, 'g> Machine<'m, 'g> {
                 }
             }
             // Widening: after some passes whatever still grows is everything.
-            if changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty() {
+            if !slips(Slip::NeverWidened) && changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty()
+            {
                 let opaque = state.iter().all(|(_, _, opaque)| *opaque);
                 *state = vec![(Elements::All, Guard::always(), opaque)];
             }
         }
-        if changed {
+        if changed && !slips(Slip::IterationsStop) {
             repeating.passes += 1;
             self.begin_pass(repeating);
             return;

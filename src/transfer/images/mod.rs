@@ -72,7 +72,10 @@ pub fn image(
         return Image::Everything;
     };
     let context = Context { graph, operation, operand, from, to, known };
-    context.image().unwrap_or(Image::Everything)
+    let image = context.image().unwrap_or(Image::Everything);
+    #[cfg(feature = "mutants")]
+    let image = super::mutant::image(graph.operation(operation).kind, operand, context.to.len(), image);
+    image
 }
 
 /// One question: an operation, one of its operands, and the extents at both ends.
