@@ -14,6 +14,8 @@ mod resolve;
 mod scale;
 mod signs;
 mod sites;
+#[cfg(all(test, feature = "exec"))]
+mod tests;
 
 pub use actions::Flow;
 pub use capacity::{Capacity, CutPart, capacity};

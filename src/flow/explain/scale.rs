@@ -3,10 +3,11 @@
 use rustc_hash::FxHashMap;
 
 use super::resolve::Resolver;
+use super::signs::is_never_negative;
 use super::{Incoming, operation_at};
 use crate::flow::System;
 use crate::flow::refined::{Leak, Link, Origin, Place};
-use crate::graph::OperationKind as Kind;
+use crate::graph::{ElementType, OperationKind as Kind};
 use crate::transfer::images::is_element_by_element;
 
 /// What a labelled part is, seen from the factor.
@@ -122,14 +123,29 @@ impl ScaleCheck<'_, '_, '_> {
         if operands.iter().any(|(_, state)| *state == Some(State::Unknown)) {
             return Ok(State::Unknown);
         }
-        let state = self.combine(kind, &operands, met)?;
+        let state = self.combine(kind, place, &operands, met)?;
         *cancelled |= self.linear && kind == Kind::Divide && operands[1].1 == Some(State::Factor);
         Ok(state)
+    }
+
+    /// Whether what is made of a factor that is not negative, and of unlabelled scalars, has a sign that the factor does not
+    /// decide.
+    fn keeps_sign(&self, kind: Kind, place: Place, operands: &[(Place, Option<State>)]) -> bool {
+        let is_float = |place: Place| {
+            let tensor = self.resolver.graph(place).tensor_type(place.value);
+            tensor.is_some_and(|tensor| matches!(tensor.element, ElementType::Float(_)))
+        };
+        let plain = matches!(kind, Kind::Multiply | Kind::Divide | Kind::Negate | Kind::Convert | Kind::ReducePrecision)
+            && is_float(place)
+            && operands.iter().all(|(operand, _)| is_float(*operand));
+        // A loss scale is divided out again, whatever its sign is.
+        plain || self.linear || is_never_negative(self.resolver, place)
     }
 
     fn combine(
         &self,
         kind: Kind,
+        place: Place,
         operands: &[(Place, Option<State>)],
         met: &mut Vec<Place>,
     ) -> Result<State, &'static str> {
@@ -155,7 +171,10 @@ impl ScaleCheck<'_, '_, '_> {
             }
             let rest = || operands.iter().filter(|(_, state)| state.is_none()).map(|(place, _)| *place);
             if is_element_by_element(kind) && rest().all(is_scalar) {
-                return Ok(State::Factor);
+                return match kind == Kind::BitcastConvert || !self.keeps_sign(kind, place, operands) {
+                    true => Err("the factor may be negative, so it can turn the update round"),
+                    false => Ok(State::Factor),
+                };
             }
             let meets = match kind {
                 Kind::Multiply => rest().next(),

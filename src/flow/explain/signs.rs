@@ -23,6 +23,10 @@ pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bo
             continue;
         }
         let Some(operation) = resolver.operation(place) else { return false };
+        // Signed integers wrap round.
+        if !matches!(element, Some(ElementType::Float(_))) && graph.operation(operation).kind != Kind::Constant {
+            return false;
+        }
         let mut need = |position: usize| match resolver.operand(place, position) {
             Some(operand) => {
                 open.push((operand, depth + 1));
@@ -40,7 +44,7 @@ pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bo
                 None => need(0) && need(1),
             },
             Kind::Select => need(1) && need(2),
-            Kind::Clamp => need(0),
+            Kind::Clamp => need(0) && need(2),
             Kind::Convert
             | Kind::BroadcastInDim
             | Kind::Broadcast
@@ -93,7 +97,10 @@ fn constant_is_not_negative(graph: &TrainingGraph, operation: crate::graph::Oper
     match graph.attribute(operation, "value") {
         Some(Attribute::Dense(dense)) => match &dense.elements {
             // A number in hexadecimal shows its sign in no simple way.
-            Elements::Inline(text) => !text.contains('-') && !text.contains("0x") && !text.contains('('),
+            Elements::Inline(text) => {
+                let mut numbers = text.split([',', '[', ']', ' ']);
+                !text.contains("0x") && !text.contains('(') && !numbers.any(|number| number.starts_with('-'))
+            }
             _ => false,
         },
         _ => false,

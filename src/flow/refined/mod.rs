@@ -19,7 +19,7 @@ mod machine;
 mod numbering;
 mod step;
 #[cfg(all(test, feature = "exec"))]
-mod tests;
+pub(super) mod tests;
 
 pub use leak::{Choice, Instance, Leak, LeakEdge, LeakNode, Link, Origin, Place};
 
