@@ -16,10 +16,8 @@ mod generate;
 mod kernels;
 #[cfg(feature = "exec")]
 mod masks;
-mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
-mod mutants;
 #[cfg(feature = "exec")]
 mod operations;
 mod policy;
