@@ -43,7 +43,7 @@ impl Random {
             Element::Boolean => vec![drawn & 1],
             Element::Float(kind) => vec![encode_float(kind, float(drawn))],
             Element::Complex(kind) => vec![encode_float(kind, float(drawn)), encode_float(kind, float(self.next()))],
-            _ if drawn % 8 == 0 => vec![drawn >> 8],
+            _ if drawn.is_multiple_of(8) => vec![drawn >> 8],
             _ => vec![((drawn >> 8) % 8).wrapping_sub(2)],
         }
     }
@@ -99,11 +99,14 @@ pub fn labelled(graph: &TrainingGraph, input: usize, index: &[u64]) -> Option<Pa
         .collect()
 }
 
-/// Runs of a step from several inputs, and the bits of what they give.
+/// Inputs, and the bits of what a step makes of them.
+type Base = (Vec<Tensor<f64>>, Vec<Vec<u64>>);
+
+/// Runs of a step from several inputs.
 pub struct Runs<'p, 'g> {
     program: &'p Program<'g, f64>,
     shapes: Vec<TensorShape>,
-    bases: Vec<(Vec<Tensor<f64>>, Vec<Vec<u64>>)>,
+    bases: Vec<Base>,
 }
 
 fn bits(outputs: &[Tensor<f64>]) -> Vec<Vec<u64>> {

@@ -35,7 +35,8 @@ const INPUTS: &[(&str, &str)] = &[
     ("c", "f32"),
 ];
 
-const HELPERS: &str = "  func.func private @where(%c: tensor<4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
+const HELPERS: &str =
+    "  func.func private @where(%c: tensor<4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
     %r = stablehlo.select %c, %a, %b : tensor<4xi1>, tensor<4xf32>
     return %r : tensor<4xf32>
   }
@@ -130,8 +131,7 @@ impl<'r> Writer<'r> {
 
     /// A vector, often one that the source reaches.
     fn wanted(&mut self, pools: &Pools) -> Option<String> {
-        let visible: Vec<&String> =
-            self.reached.iter().filter(|name| pools.0["4xf32"].contains(name)).collect();
+        let visible: Vec<&String> = self.reached.iter().filter(|name| pools.0["4xf32"].contains(name)).collect();
         match self.random.below(3) {
             0 | 1 if !visible.is_empty() => {
                 let back = self.random.below(visible.len()).min(self.random.below(visible.len()));
@@ -181,7 +181,9 @@ impl<'r> Writer<'r> {
                     self,
                     pools,
                     "4xi1",
-                    format!("stablehlo.compare {way}, {a}, {b}, SIGNED : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi1>"),
+                    format!(
+                        "stablehlo.compare {way}, {a}, {b}, SIGNED : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi1>"
+                    ),
                 )
             }
             16 => {
@@ -192,7 +194,9 @@ impl<'r> Writer<'r> {
                     self,
                     pools,
                     "4xi1",
-                    format!("stablehlo.compare {way}, {a}, {b}, {kind} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>"),
+                    format!(
+                        "stablehlo.compare {way}, {a}, {b}, {kind} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>"
+                    ),
                 )
             }
             17 => {
@@ -260,7 +264,12 @@ impl<'r> Writer<'r> {
             32 => {
                 let of = *self.random.pick(&["2x2xf32", "2x2xi1"]);
                 let a = self.late(pools, of)?;
-                make(self, pools, of, format!("stablehlo.transpose {a}, dims = [1, 0] : (tensor<{of}>) -> tensor<{of}>"))
+                make(
+                    self,
+                    pools,
+                    of,
+                    format!("stablehlo.transpose {a}, dims = [1, 0] : (tensor<{of}>) -> tensor<{of}>"),
+                )
             }
             33 => {
                 let (of, to) = *self.random.pick(&[("4xi1", "i1"), ("2xi1", "i1")]);
@@ -370,8 +379,12 @@ impl<'r> Writer<'r> {
 
     /// A loop that counts to a constant or to something that nobody knows.
     fn count_loop(&mut self, pools: &mut Pools, depth: usize) -> Option<String> {
-        let (mask, a, b, bound) =
-            (self.late(pools, "4xi1")?, self.late(pools, "4xf32")?, self.late(pools, "4xf32")?, self.late(pools, "i32")?);
+        let (mask, a, b, bound) = (
+            self.late(pools, "4xi1")?,
+            self.late(pools, "4xf32")?,
+            self.late(pools, "4xf32")?,
+            self.late(pools, "i32")?,
+        );
         self.names += 1;
         let id = self.names;
         let mut inner = pools.clone();

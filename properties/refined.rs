@@ -57,7 +57,9 @@ fn statements(text: &str, name: &str) -> Vec<String> {
     for line in lines.take_while(|line| *line != "  }") {
         match line.strip_prefix("    ") {
             Some(rest) if rest.starts_with(['%', '"']) => found.push(format!("{line}\n")),
-            Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_lowercase()) => found.push(format!("{line}\n")),
+            Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_lowercase()) => {
+                found.push(format!("{line}\n"))
+            }
             _ => {
                 if let Some(last) = found.last_mut() {
                     *last += &format!("{line}\n");
@@ -162,7 +164,8 @@ fn perturbing_an_element_in_the_zoo_changes_only_what_is_labelled() {
                     let step = openloop::capture::read(text.as_bytes()).ok()?;
                     let elements = |value| shape(&step, value).map(|extents| extents.iter().product::<u64>());
                     let sum: u64 = step.inputs().map(|(_, value)| elements(value)).sum::<Option<u64>>()?;
-                    let Definition::Result(..) = step.value(step.yields(step.function(step.entry()).body)[0]).definition
+                    let Definition::Result(..) =
+                        step.value(step.yields(step.function(step.entry()).body)[0]).definition
                     else {
                         return None;
                     };

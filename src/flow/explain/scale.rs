@@ -135,9 +135,10 @@ impl ScaleCheck<'_, '_, '_> {
             let tensor = self.resolver.graph(place).tensor_type(place.value);
             tensor.is_some_and(|tensor| matches!(tensor.element, ElementType::Float(_)))
         };
-        let plain = matches!(kind, Kind::Multiply | Kind::Divide | Kind::Negate | Kind::Convert | Kind::ReducePrecision)
-            && is_float(place)
-            && operands.iter().all(|(operand, _)| is_float(*operand));
+        let plain =
+            matches!(kind, Kind::Multiply | Kind::Divide | Kind::Negate | Kind::Convert | Kind::ReducePrecision)
+                && is_float(place)
+                && operands.iter().all(|(operand, _)| is_float(*operand));
         // A loss scale is divided out again, whatever its sign is.
         plain || self.linear || is_never_negative(self.resolver, place)
     }

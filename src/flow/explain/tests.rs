@@ -79,7 +79,9 @@ fn nothing_that_arrives_is_no_channel() {
 
 #[test]
 fn timing_is_one_test_between_the_old_value_and_one_other() {
-    let chosen = |yes: &str, no: &str| of(&format!("    %out = stablehlo.select %test, %{yes}, %{no} : tensor<i1>, tensor<4xf32>"));
+    let chosen = |yes: &str, no: &str| {
+        of(&format!("    %out = stablehlo.select %test, %{yes}, %{no} : tensor<i1>, tensor<4xf32>"))
+    };
     assert_eq!(chosen("plus", "sink"), Channel::Timing);
     assert_eq!(chosen("sink", "plus"), Channel::Timing);
     // neither is the sink's own value
@@ -236,9 +238,15 @@ fn selection_picks_from_declared_data_alone() {
     let plain = "    %v = stablehlo.multiply %u, %g : tensor<4xf32>";
     assert_eq!(picked(data, plain), Channel::Selection);
     // a look-up in a table of constants, and in positions
-    assert_eq!(picked("    %table = stablehlo.constant dense<[[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0], [2.0, 1.0, 1.0, \
+    assert_eq!(
+        picked(
+            "    %table = stablehlo.constant dense<[[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0], [2.0, 1.0, 1.0, \
         1.0], [3.0, 1.0, 1.0, 1.0], [4.0, 1.0, 1.0, 1.0], [5.0, 1.0, 1.0, 1.0], [6.0, 1.0, 1.0, 1.0], [7.0, 1.0, 1.0, \
-        1.0]]> : tensor<8x4xf32>", plain), Channel::Content);
+        1.0]]> : tensor<8x4xf32>",
+            plain
+        ),
+        Channel::Content
+    );
     assert_eq!(picked("    %table = stablehlo.iota dim = 0 : tensor<8x4xf32>", plain), Channel::Content);
     // what nobody declared
     let weights = "    %table = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<4xf32>) -> tensor<8x4xf32>";

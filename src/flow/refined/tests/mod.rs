@@ -21,7 +21,12 @@ const PAIRS: u64 = 200;
 const STEPS: usize = 3;
 
 /// Reads a step: inputs with name and type, a body, outputs with name, type and value, further functions.
-pub(in crate::flow) fn step(inputs: &[(&str, &str)], body: &str, outputs: &[(&str, &str, &str)], rest: &str) -> TrainingGraph {
+pub(in crate::flow) fn step(
+    inputs: &[(&str, &str)],
+    body: &str,
+    outputs: &[(&str, &str, &str)],
+    rest: &str,
+) -> TrainingGraph {
     let join = |parts: Vec<String>| parts.join(", ");
     let arguments = join(inputs.iter().map(|(name, of)| format!("%{name}: tensor<{of}> loc(\"{name}\")")).collect());
     let results = outputs.iter().map(|(name, of, _)| format!("tensor<{of}> {{jax.result_info = \"result.{name}\"}}"));
