@@ -196,7 +196,8 @@ fn content_is_never_within_a_bound() {
         let cuts: Vec<Vec<CutElement>> = groups.chain([certificate.cut.clone()]).collect();
         for pivots in cuts {
             for channel in [Channel::Timing, Channel::Scale, Channel::Selection] {
-                let claim = |sink: &PytreePath| ChannelClaim { sink: (0, sink.clone()), channel, pivots: pivots.clone() };
+                let claim =
+                    |sink: &PytreePath| ChannelClaim { sink: (0, sink.clone()), channel, pivots: pivots.clone() };
                 let forged = Certificate {
                     verdict: Verdict::Holds,
                     bits_per_step: None,

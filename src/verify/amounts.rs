@@ -41,7 +41,8 @@ pub(super) fn check(claim: &Claim<'_>, certificate: &Certificate, evidence: &[Wi
         let groups: Vec<String> = witnesses.iter().map(|witness| format!("`{}`", witness.group)).collect();
         let is_in_one = |sink| witnesses.iter().any(|witness| is_in_group(claim, witness, sink));
         let unproved = bits_through(&claim.ending_at(is_in_one), &allowed, &cut, u64::MAX);
-        problems.extend(unproved.into_iter().map(|why| format!("the amount that reaches {}: {why}", groups.join(", "))));
+        problems
+            .extend(unproved.into_iter().map(|why| format!("the amount that reaches {}: {why}", groups.join(", "))));
     }
     problems.extend(of_all_together(claim, &allowed, certificate));
     problems

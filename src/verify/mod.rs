@@ -83,7 +83,11 @@ pub fn verify(
 }
 
 /// For each graph the inputs that these selectors pick.
-fn inputs_of(texts: &[String], graphs: &[&TrainingGraph], selectors: &dyn Resolve) -> Result<Vec<Vec<usize>>, Vec<String>> {
+fn inputs_of(
+    texts: &[String],
+    graphs: &[&TrainingGraph],
+    selectors: &dyn Resolve,
+) -> Result<Vec<Vec<usize>>, Vec<String>> {
     let mut inputs = Vec::new();
     for (position, graph) in graphs.iter().enumerate() {
         inputs.push(selectors.resolve(texts, position, graph).map_err(|error| vec![error])?.inputs);

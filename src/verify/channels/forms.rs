@@ -7,8 +7,8 @@
 use super::super::Claim;
 use super::super::backward::constants::Class;
 use super::super::backward::demand::described;
-use super::super::backward::{self, Allowed, CutElement};
 use super::super::backward::trace::{Instance, Node, Role, Trace, Value};
+use super::super::backward::{self, Allowed, CutElement};
 use super::form::{Amounts, End, Form, Pivots, What, united};
 use super::reach::{between, first_reached, needed};
 use super::signs::never_negative;
@@ -197,7 +197,8 @@ impl Forms<'_, '_, '_> {
                 form.pivots.extend(&test.pivots);
                 form.uniform &= test.uniform;
                 form.index &= test.index || test.uniform;
-                let keeps = || test.uniform && ends.iter().any(|end| end.ends.iter().flatten().any(|end| self.is_input(end)));
+                let keeps =
+                    || test.uniform && ends.iter().any(|end| end.ends.iter().flatten().any(|end| self.is_input(end)));
                 match test.single().filter(|end| end.by.selection || !keeps()) {
                     Some(end) => {
                         shared.add(&end.by);

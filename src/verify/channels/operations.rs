@@ -38,7 +38,7 @@ impl Forms<'_, '_, '_> {
         let index = self.is_discrete(value) && reached().all(|at| operands[at].index);
         let mut form = Form { uniform, index, ..Form::content(pivots, String::new()) };
         if reached().all(|at| operands[at].power.is_some()) {
-            form.power = self.power(node, kind, &operands);
+            form.power = self.power(node, kind, &operands).filter(|_| !self.is_discrete(value));
             if let Some((_, 0)) = form.power {
                 // The carried number cancels, but for rounding.
                 form.power = None;
@@ -87,9 +87,7 @@ impl Forms<'_, '_, '_> {
             return x.multiple_of.filter(|_| self.is_plainly_uniform(node.operands[factor]));
         }
         let number = self.trace.values[node.operands[tensor] as usize].number;
-        let meets = !is_reached(tensor)
-            && f.uniform
-            && self.is_made_of(node.operands[factor], number);
+        let meets = !is_reached(tensor) && f.uniform && self.is_made_of(node.operands[factor], number);
         meets.then_some(number)
     }
 
@@ -107,7 +105,9 @@ impl Forms<'_, '_, '_> {
             _ => return false,
         };
         // Where the indices are no pivots, it is an operation like any other.
-        indices.clone().any(|at| is_reached(at) && operands[at].ends.is_err()) && indices.clone().all(is_index) && is_data(0)
+        indices.clone().any(|at| is_reached(at) && operands[at].ends.is_err())
+            && indices.clone().all(is_index)
+            && is_data(0)
     }
 
     /// Whether a choice puts a constant in place of what was picked out of bounds.
@@ -156,12 +156,7 @@ impl Forms<'_, '_, '_> {
 }
 
 /// An operation on what may be several things: the same operation on each.
-fn combined(
-    kind: Kind,
-    operands: &[Form],
-    value: Instance,
-    chosen_by: &mut Pivots,
-) -> Result<Vec<End>, String> {
+fn combined(kind: Kind, operands: &[Form], value: Instance, chosen_by: &mut Pivots) -> Result<Vec<End>, String> {
     let mut shared = Amounts::default();
     let mut several: Option<(usize, &[End])> = None;
     for (at, operand) in operands.iter().enumerate() {
@@ -212,10 +207,31 @@ fn keeps_zero(kind: Kind) -> bool {
 
 /// Operations of optimizers: one element at a time, and moving elements about.
 fn is_of_optimizers(kind: Kind) -> bool {
-    let is_compared = matches!(kind, Kind::Compare | Kind::IsFinite | Kind::And | Kind::Or | Kind::Xor | Kind::Not);
-    let moves = matches!(
+    matches!(
         kind,
-        Kind::Reshape | Kind::Transpose | Kind::Slice | Kind::Reverse | Kind::Concatenate | Kind::Pad | Kind::Square
-    );
-    moves || is_elementwise(kind) && !is_compared
+        Kind::Add
+            | Kind::Subtract
+            | Kind::Multiply
+            | Kind::Divide
+            | Kind::Negate
+            | Kind::Abs
+            | Kind::Sign
+            | Kind::Square
+            | Kind::Sqrt
+            | Kind::Rsqrt
+            | Kind::Cbrt
+            | Kind::Power
+            | Kind::Maximum
+            | Kind::Minimum
+            | Kind::Clamp
+            | Kind::Select
+            | Kind::Convert
+            | Kind::ReducePrecision
+            | Kind::Reshape
+            | Kind::Transpose
+            | Kind::Slice
+            | Kind::Reverse
+            | Kind::Concatenate
+            | Kind::Pad
+    )
 }
