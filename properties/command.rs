@@ -4,6 +4,8 @@ mod files;
 mod findings;
 mod inputs;
 mod policies;
+#[cfg(feature = "exec")]
+mod run;
 mod terminal;
 mod verify;
 mod words;

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("lattice", 1),
     ("verdict", 2),
     ("capture", 3),
+    ("exec", 3),
     ("policy", 3),
     ("render", 3),
     ("transfer", 3),

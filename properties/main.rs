@@ -4,15 +4,23 @@ mod capture;
 mod channels;
 mod command;
 mod corpus;
+mod elements;
+#[cfg(feature = "exec")]
+mod exec;
 mod floors;
 mod flow;
 mod generate;
+mod kernels;
+mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
+mod operations;
 mod policy;
+mod precision;
 mod readme;
 mod refined;
 mod regressions;
 mod render;
+mod repairs;
 mod rules;
 mod truth;

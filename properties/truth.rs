@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use openloop::flow::{Crossings, Phases, Port, Sources, System, propagate};
-use openloop::graph::{PytreePath, ScopePath};
+use openloop::graph::{PairingOverride, PytreePath, ScopePath};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
 use openloop::verdict::{Assumption, Channel, RunReport, Verdict, Within};
@@ -13,13 +13,13 @@ use serde_json::Value;
 use super::corpus;
 
 /// What `truth.json` of a step says.
-struct Truth {
-    scope: String,
-    sinks: String,
+pub(super) struct Truth {
+    pub(super) scope: String,
+    pub(super) sinks: String,
     /// The right verdict for one step and for a run.
-    expected: [(Within, Verdict); 2],
+    pub(super) expected: [(Within, Verdict); 2],
     /// What the step grants, and the right verdicts without it.
-    assume: Vec<Assumption>,
+    pub(super) assume: Vec<Assumption>,
     expected_without: Option<[(Within, Verdict); 2]>,
     /// Inputs that are data.
     data: Vec<String>,
@@ -35,7 +35,7 @@ fn verdict(text: &str) -> Verdict {
     serde_json::from_value(Value::from(text)).expect("a verdict")
 }
 
-fn truth(step: &Path) -> Truth {
+pub(super) fn truth(step: &Path) -> Truth {
     let json: Value = serde_json::from_slice(&corpus::bytes(&step.join("truth.json"))).expect("JSON");
     let name = corpus::name(step);
     // The captures say whether it leaks, and the sinks are described in their README: the belief parameters.
@@ -92,7 +92,15 @@ fn truth(step: &Path) -> Truth {
     }
 }
 
-fn check(step: &Path, truth: &Truth, assume: &[Assumption]) -> RunReport {
+impl Truth {
+    /// What the training loop of the step carries.
+    pub(super) fn pairing(&self) -> PairingOverride {
+        let pairs = self.carried.iter().map(|(output, input)| (PytreePath::parse(output), PytreePath::parse(input)));
+        PairingOverride { pairs: pairs.collect(), ..PairingOverride::default() }
+    }
+}
+
+pub(super) fn check(step: &Path, truth: &Truth, assume: &[Assumption]) -> RunReport {
     let graph = corpus::graph(&step.join("step.mlir"));
     let select = |text: &str| vec![Selector::parse(text).expect("a selector")];
     let scope = format!("scope:{}", truth.scope);

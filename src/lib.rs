@@ -3,6 +3,8 @@
 pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "exec")]
+pub mod exec;
 pub mod flow;
 pub mod graph;
 pub mod index;

@@ -157,3 +157,14 @@ fn inspect_shows_inputs_outputs_scopes_carried_pairs_and_operations() {
     assert!(short.out.contains(digest), "{}", short.said);
     folder.run(&["inspect", &step(AMBIGUOUS)]).ends(0).quietly().finds(&["undecided"]);
 }
+
+#[test]
+fn lines_of_the_page_of_a_rule_are_quoted_as_those_of_code_are() {
+    let folder = Folder::new();
+    let leak = corpus::root().join("fixtures/rules/OL112/leak.mlir").display().to_string();
+    let check = ["check", &leak, "--source", SOURCE, "--sink", "output:result.params.beliefs.**"];
+    folder
+        .run(&check)
+        .ends(1)
+        .finds(&["src/rules/pages/OL112.md", "reward = batch[\"reward\"] - probe_reward(probe, seen)"]);
+}

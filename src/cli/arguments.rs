@@ -38,6 +38,8 @@ pub(super) enum Command {
     Inspect(InspectArguments),
     /// Write a commented first policy from what is seen in a step
     Init(InitArguments),
+    /// Run a step on real or made-up inputs
+    Run(RunArguments),
     /// Re-check a certificate with code that did not make it
     Verify(VerifyArguments),
     /// Explain a code such as OL100
@@ -185,6 +187,44 @@ pub(super) struct InitArguments {
     /// Write to a file instead of standard output; an existing file is left alone
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples
+  openloop run step.mlir                                 made-up inputs, one line for each result
+  openloop run step.mlir --inputs in.npz -o out.safetensors
+  openloop run step.mlir --entry score --seed 7
+
+Real inputs from JAX, by the names of the step's arguments:
+  import jax, numpy as np
+  leaves, _ = jax.tree_util.tree_flatten_with_path(dict(params=params, batch=batch))
+  np.savez(\"in.npz\", **{jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves})
+
+Names are pytree paths, as JAX prints them or with dots. Inputs that the step does not have are left alone; inputs that are
+not given are made from the seed: indices in range, second moments not negative. Graphs with 64 bit floats run in 64 bits,
+all others in 32.
+
+Exit codes: 0 it ran; 2 usage, input or I/O, or an operation that cannot be run.")]
+pub(super) struct RunArguments {
+    /// StableHLO text or the JSON form of a graph; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// A function of the module; without it the step itself
+    #[arg(long, value_name = "NAME")]
+    pub entry: Option<String>,
+    /// Inputs by name: .safetensors or .npz
+    #[arg(long, value_name = "FILE")]
+    pub inputs: Option<PathBuf>,
+    /// What inputs are made from that are not given
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Write every result to a file, .safetensors or .npz, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write the inputs to a file too, those that were made among them
+    #[arg(long, value_name = "FILE")]
+    pub save_inputs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -66,11 +66,11 @@ pub(super) fn read_graph(path: &Path) -> Result<TrainingGraph, Failure> {
 }
 
 /// Writes a file whole or not at all: to a new file beside it, which then takes its place.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", path.display()));
     // What is no plain file, such as a pipe, has no place to be taken.
     if path.exists() && !path.is_file() {
-        return std::fs::write(path, text).map_err(failed);
+        return std::fs::write(path, content).map_err(failed);
     }
     let name = path.file_name().ok_or_else(|| Failure::new(format!("{} names no file", path.display())))?;
     let mut beside = std::ffi::OsString::from(".");
@@ -79,7 +79,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let beside = path.with_file_name(beside);
     // `create_new`: what lies there already, a link above all, is somebody else's.
     let mut file = std::fs::File::create_new(&beside).map_err(failed)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&beside, path));
+    let written = file.write_all(content.as_ref()).and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&beside);
         failed(error)
@@ -87,7 +87,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Lines of the user's own source files, where they can be found: as the path says, or below the folders that hold the
-/// text. Only Python files are looked into: the path comes from the input.
+/// text. Only Python files, and the pages of rules, are looked into: the path comes from the input.
 pub(super) struct LocalSources {
     folders: Vec<PathBuf>,
     files: Mutex<HashMap<String, Option<Vec<String>>>>,
@@ -104,7 +104,7 @@ impl LocalSources {
     }
 
     fn load(&self, file: &str) -> Option<Vec<String>> {
-        if !file.ends_with(".py") {
+        if !file.ends_with(".py") && !file.ends_with(".md") {
             return None;
         }
         let path = self.folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file())?;

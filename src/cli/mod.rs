@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod files;
 mod output;
+mod run;
 mod show;
 mod verify;
 
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Inspect(arguments) => show::inspect(&arguments),
         Command::Init(arguments) => show::init(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Explain(arguments) => show::explain(&arguments),
         Command::Completions(arguments) => show::completions(&arguments),

@@ -256,11 +256,12 @@ impl TrainingGraph {
 
     /// The operations that stand in a region itself, in order.
     pub fn operations_directly_in(&self, id: RegionId) -> impl Iterator<Item = OperationId> {
-        let range = self.regions[id].operations.positions();
-        std::iter::successors(Some(range.start), |&position| {
-            Some(self.operations[OperationId::new(position)].end as usize)
+        let mut range = self.regions[id].operations.positions();
+        std::iter::from_fn(move || {
+            let position = range.next()?;
+            range.start = self.operations[OperationId::new(position)].end as usize;
+            Some(position)
         })
-        .take_while(move |&position| position < range.end)
         .map(OperationId::new)
     }
 

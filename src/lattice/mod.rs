@@ -7,6 +7,8 @@ mod affine;
 mod elements;
 mod guard;
 mod intervals;
+#[cfg(test)]
+mod tests;
 
 pub use affine::{Affine, Pick};
 pub use elements::{AxisImage, Elements};

@@ -99,7 +99,6 @@ impl Run<'_> {
                     report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
                     report.channel = Channel::Content;
                 }
-                report.only_if_not_finite = report.refined && self.holds_if_finite(&asked);
                 if explained.bounded.is_some() {
                     report.verdict = Verdict::Holds;
                 }

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::flow::explain::{Capacity, Channels, CutPart, PortChannel, capacity, paths_by_group};
+use crate::flow::explain::{Capacity, Channels, CutPart, PortChannel, capacity, leak_path, paths_by_group, repair};
 use crate::flow::refined::{Assumed, Leak, Limit, Place, Question, Refined, refine};
 use crate::flow::{Crossings, Port, SinkGroup};
 use crate::graph::{Definition, OperationId};
 use crate::index::Id;
 use crate::policy::Invariant;
+use crate::rules::{Evidence, mechanism};
 
 /// So many places are named where the assumption of finite operands is made use of.
 const SITES_NAMED: usize = 20;
@@ -91,12 +92,20 @@ impl Run<'_> {
             false => whole,
         };
         let leak = &refined.leak;
+        let if_finite = self.if_finite(asked);
+        let holds_if_finite = |sinks: &[Port]| {
+            let found = if_finite.as_ref();
+            found.is_some_and(|found| sinks.iter().all(|sink| found.output(*sink).is_none()))
+        };
+        report.only_if_not_finite = holds_if_finite(asked.sinks);
         report.witnesses = paths_by_group(&self.system, leak, asked.groups);
         let channels = self.channels(leak, asked);
+        let phases: Vec<Phases<'_>> = (0..self.graphs.len()).map(|graph| self.phases(graph).clone()).collect();
         let threshold = asked.invariant.bounds.max_bits_per_step;
         for witness in &mut report.witnesses {
             let Some(group) = asked.groups.iter().find(|group| group.group == witness.group) else { continue };
             name_channel(witness, group, &channels);
+            witness.rule = self.rule(leak, asked, group, &channels, &phases, holds_if_finite(&group.sinks)).into();
             let reached = group.sinks.iter().filter(|sink| whole.output(**sink).is_some());
             witness.sinks_reached = reached.count();
             if let Some(found) = capacity(&self.system, leak, &group.sinks, threshold) {
@@ -109,8 +118,44 @@ impl Run<'_> {
         report.bits_per_step = total.as_ref().map(|found| Bits { at_most: found.bits, exact: found.exact });
         let shortest = report.witnesses.iter().min_by_key(|witness| witness.path.len());
         report.witness = shortest.map(|witness| witness.path.clone()).unwrap_or_default();
+        let bounded = self.within_bounds(leak, asked, &channels, total.as_ref());
+        if bounded.is_none() {
+            let masked = if_finite.as_ref().map_or(&[][..], |found| &found.finite_sites);
+            let question = asked.question(asked.sinks);
+            report.repair = Some(repair(&self.system, &question, leak, asked.sinks, &phases, masked).repair);
+        }
         let cut = total.iter().flat_map(|found| &found.cut).map(|part| self.cut_element(leak, part)).collect();
-        Some(Explained { bounded: self.within_bounds(leak, asked, &channels, total.as_ref()), cut })
+        Some(Explained { bounded, cut })
+    }
+
+    /// The code of the mechanism by which a group is reached at worst.
+    fn rule(
+        &self,
+        leak: &Leak,
+        asked: &Asked<'_>,
+        group: &SinkGroup,
+        channels: &BTreeMap<Port, PortChannel>,
+        phases: &[Phases<'_>],
+        holds_if_finite: bool,
+    ) -> &'static str {
+        let found = || group.sinks.iter().filter_map(|sink| Some((*sink, channels.get(sink)?)));
+        let worst = found().map(|(_, channel)| channel.channel).max().unwrap_or_default();
+        let paths = found()
+            .filter(|(_, channel)| channel.channel == worst)
+            .filter_map(|(sink, channel)| Some((leak_path(leak, sink)?, sink, channel)));
+        let Some((path, sink, channel)) = paths.min_by_key(|(path, ..)| path.len()) else { return "" };
+        let evidence = Evidence {
+            system: &self.system,
+            leak,
+            sinks: asked.sinks,
+            sink,
+            channel,
+            path: &path,
+            route: leak.route(&path),
+            phases,
+            holds_if_finite,
+        };
+        mechanism(&evidence).code
     }
 
     /// The shortest path to each group, with its channel.
@@ -221,14 +266,11 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the leak needs an infinity or a NaN at a masked product.
-    pub(super) fn holds_if_finite(&self, asked: &Asked<'_>) -> bool {
-        if asked.assumed.finite {
-            return false;
-        }
+    /// The same question with finite operands of masked products granted; none if they are.
+    fn if_finite(&self, asked: &Asked<'_>) -> Option<Refined> {
         let assumed = Assumed { finite: true, ..asked.assumed.clone() };
-        let found = refine(&self.system, &Asked { assumed: &assumed, ..*asked }.question(&[]));
-        found.is_ok_and(|found| asked.sinks.iter().all(|sink| found.output(*sink).is_none()))
+        let question = Question { assumed: &assumed, ..asked.question(&[]) };
+        (!asked.assumed.finite).then(|| refine(&self.system, &question).ok()).flatten()
     }
 
     /// The assumptions that a refined proof makes use of, in words.

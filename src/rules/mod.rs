@@ -3,7 +3,32 @@
 //! **Invariant**: a code never changes its meaning and is never given out twice. Every page has the same four
 //! headings, in this order: what it finds, why it matters, an example, how to repair it. `OL110` to `OL126` name
 //! mechanisms: their pages say the expected channel and the public evidence too, and their two examples, the leak and
-//! its clean twin, are lowered and measured in `fixtures/rules`.
+//! its clean twin, are lowered and measured in `fixtures/rules`. Each has a matcher in a file of its own, which looks at
+//! operations, channels and paths, never at a name that a user chose; [`mechanism`] asks them in turn.
+
+mod accumulation_normaliser;
+mod direct_probe_gradient;
+mod evidence;
+mod masked_product;
+mod missed_detach;
+mod momentum;
+mod moving_average;
+mod optimizer_mask;
+mod probe_co_training;
+mod random_key;
+mod replayed_reward;
+mod running_statistics;
+mod sampling;
+mod score_function_gradient;
+mod shared_clip;
+mod shared_finite_check;
+mod straight_through;
+mod tied_parameters;
+
+pub use evidence::Evidence;
+
+use crate::verdict::Route;
+use evidence::Trace;
 
 /// What a code stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +71,7 @@ rules! {
     "OL115" "tied-parameters" "A parameter of the beliefs has a second role, in which the reward trains it." "content";
     "OL116" "optimizer-mask-passes-gradients" "A mask of the optimizer applies raw gradients." "content";
     "OL117" "momentum-on-zeroed-gradients" "A gradient was zeroed after the momentum took it." "content" "timing";
-    "OL118" "prioritised-or-filtered-sampling" "The reward chooses on which data the beliefs are trained." "selection";
+    "OL118" "prioritised-or-filtered-sampling" "The reward chooses on which data the beliefs are trained." "selection" "content";
     "OL119" "shared-random-key" "The beliefs draw from a random key that the reward has moved on." "content";
     "OL120" "running-statistics" "The beliefs are normalised by a statistic that the reward has changed." "content";
     "OL121" "moving-average" "An average mixes what the reward has trained into what the probe reads." "content";
@@ -66,6 +91,52 @@ rules! {
 /// The rule of a code; letters may be small.
 pub fn rule(code: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.code.eq_ignore_ascii_case(code.trim()))
+}
+
+/// Whether a mechanism is what the evidence shows.
+type Matcher = fn(&Trace<'_, '_>) -> bool;
+
+/// The matchers, most specific first: the first that fits names the violation.
+const MATCHERS: &[(&str, Matcher)] = &[
+    ("OL111", shared_finite_check::matches),
+    ("OL110", shared_clip::matches),
+    ("OL123", masked_product::matches),
+    // What is drawn may be a mask: so before the choice of examples.
+    ("OL119", random_key::matches),
+    ("OL118", sampling::matches),
+    ("OL121", moving_average::matches),
+    ("OL117", momentum::matches),
+    ("OL120", running_statistics::matches),
+    ("OL125", replayed_reward::matches),
+    ("OL126", probe_co_training::matches),
+    ("OL113", direct_probe_gradient::matches),
+    ("OL124", accumulation_normaliser::matches),
+    ("OL116", optimizer_mask::matches),
+    ("OL122", straight_through::matches),
+    ("OL115", tied_parameters::matches),
+    ("OL114", score_function_gradient::matches),
+    ("OL112", missed_detach::matches),
+];
+
+/// The rule that names how the source reaches a group of sinks: the mechanism if one is seen in the graph, else the
+/// generic code of the route. No name that a user chose has a say in it.
+pub fn mechanism(evidence: &Evidence<'_, '_>) -> &'static Rule {
+    let channel = evidence.channel.channel.as_str();
+    let generic = match evidence.route {
+        Route::Step => "OL100",
+        Route::Carried => "OL101",
+        // What goes through the world outside is named by that, whatever happens on the way.
+        Route::Environment => return known("OL102"),
+    };
+    let trace = Trace::new(evidence);
+    let possible = MATCHERS.iter().map(|(code, matches)| (known(code), matches));
+    let mut named = possible.filter(|(rule, matches)| rule.channels.contains(&channel) && matches(&trace));
+    named.next().map_or(known(generic), |(rule, _)| rule)
+}
+
+/// The rule of a code that is written here; every one is in the register, which a test says.
+fn known(code: &str) -> &'static Rule {
+    rule(code).unwrap_or(&RULES[0])
 }
 
 #[cfg(test)]
@@ -107,6 +178,15 @@ mod tests {
             assert!(named.iter().all(|name| ["timing", "scale", "selection", "content"].contains(name)));
         }
         assert!(RULES.iter().any(|rule| !rule.channels.is_empty()));
+    }
+
+    #[test]
+    fn every_mechanism_has_one_matcher_and_every_code_that_is_named_a_page() {
+        let mut matched: Vec<&str> = MATCHERS.iter().map(|(code, _)| *code).collect();
+        matched.sort_unstable();
+        let mechanisms = RULES.iter().filter(|rule| !rule.channels.is_empty()).map(|rule| rule.code);
+        assert_eq!(matched, mechanisms.collect::<Vec<_>>());
+        assert!(["OL100", "OL101", "OL102"].into_iter().chain(matched).all(|code| known(code).code == code));
     }
 
     #[test]

@@ -4,19 +4,25 @@
 //! reach: a parameter that is already labelled does not make a second, worse flow. So the leak that comes in here is
 //! one whose labels are not carried on from sinks ([`Question::ends`](super::refined::Question::ends)).
 
+mod actions;
+mod advice;
 mod capacity;
 mod channels;
 mod paths;
+mod repairs;
 mod resolve;
 mod scale;
 mod signs;
+mod sites;
 
+pub use actions::Flow;
 pub use capacity::{Capacity, CutPart, capacity};
 pub use channels::{Channels, PortChannel};
 pub use paths::{leak_path, paths_by_group};
+pub use repairs::{Repaired, repair};
 pub use resolve::Resolver;
 
-use super::refined::Leak;
+use super::refined::{Leak, LeakEdge};
 use super::{Port, System};
 use crate::graph::OperationId;
 
@@ -42,7 +48,7 @@ fn is_copy(leak: &Leak, node: u32) -> bool {
     leak.nodes[node as usize].origin == super::refined::Origin::Copied
 }
 
-/// The edges into each node: positions in [`Leak::edges`].
+/// The edges at each node, into it or out of it: positions in [`Leak::edges`].
 struct Incoming {
     starts: Vec<u32>,
     edges: Vec<u32>,
@@ -50,16 +56,26 @@ struct Incoming {
 
 impl Incoming {
     fn new(leak: &Leak) -> Self {
+        Self::by(leak, |edge| edge.to)
+    }
+
+    /// The edges out of each node.
+    fn outgoing(leak: &Leak) -> Self {
+        Self::by(leak, |edge| edge.from)
+    }
+
+    fn by(leak: &Leak, end: impl Fn(&LeakEdge) -> u32) -> Self {
         let mut starts = vec![0u32; leak.nodes.len() + 1];
-        leak.edges.iter().for_each(|edge| starts[edge.to as usize + 1] += 1);
+        leak.edges.iter().for_each(|edge| starts[end(edge) as usize + 1] += 1);
         for node in 0..leak.nodes.len() {
             starts[node + 1] += starts[node];
         }
         let mut next = starts.clone();
         let mut edges = vec![0; leak.edges.len()];
         for (position, edge) in leak.edges.iter().enumerate() {
-            edges[next[edge.to as usize] as usize] = position as u32;
-            next[edge.to as usize] += 1;
+            let place = &mut next[end(edge) as usize];
+            edges[*place as usize] = position as u32;
+            *place += 1;
         }
         Incoming { starts, edges }
     }

@@ -216,6 +216,9 @@ fn fold(kind: OperationKind, operands: &[Scalar], from: &ElementType, to: &Eleme
     match (kind, operands) {
         (Kind::Select, [Integer(test), yes, no]) => Some(if *test != 0 { *yes } else { *no }),
         (Kind::Clamp, [low, value, high]) => {
+            if [low, value, high].into_iter().any(|scalar| matches!(scalar, Float(number) if number.is_nan())) {
+                return None;
+            }
             let at_most = |a: Scalar, b: Scalar| compare("LE", a, b).map(|holds| !holds.is_zero());
             let raised = if at_most(*low, *value)? { *value } else { *low };
             Some(if at_most(raised, *high)? { raised } else { *high })

@@ -6,6 +6,7 @@ use crate::flow::Crossing;
 use crate::graph::{OperationId, ValueId};
 use crate::lattice::Elements;
 use crate::transfer::Dependence;
+use crate::verdict::Route;
 
 /// More nodes than this are not kept: the refinement gives up.
 pub(super) const MOST_NODES: usize = 4_000_000;
@@ -146,6 +147,19 @@ impl Leak {
     pub fn graph_of(&self, node: u32) -> Option<usize> {
         let place = self.nodes[node as usize].place?;
         Some(self.instances[place.instance as usize].graph as usize)
+    }
+
+    /// The worst kind of edge between neighbours on a path.
+    pub fn route(&self, path: &[u32]) -> Route {
+        let mut route = Route::Step;
+        for edge in &self.edges {
+            if let Link::Cross(crossing, _) = edge.link
+                && path.windows(2).any(|pair| pair == [edge.from, edge.to])
+            {
+                route = route.max(crossing.route());
+            }
+        }
+        route
     }
 
     /// Forgets what was added since, for another try.

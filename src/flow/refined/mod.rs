@@ -96,6 +96,15 @@ pub struct Question<'a> {
 
 /// The refined labels of a system.
 pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, Limit> {
+    refine_from(system, question, &[])
+}
+
+/// The same, where some elements of inputs are source too.
+pub fn refine_from(
+    system: &System<'_>,
+    question: &Question<'_>,
+    begin: &[(Port, Elements)],
+) -> Result<Refined, Limit> {
     let Question { sources, counted, assumed, ends, cut } = *question;
     let cut: FxHashSet<_> = cut.iter().map(|(graph, from, to)| (*graph as u32, *from, *to)).collect();
     let closed: Vec<_> =
@@ -132,16 +141,22 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
                 .map(|(at, value)| {
                     let place = Place { instance, value };
                     let mut fact = machine.nothing_known(value);
-                    let begun = own.inputs.contains(&at);
-                    let terms = if begun { &vec![(Elements::All, false)] } else { &state[position][at] };
-                    let make = |(elements, opaque): &(Elements, bool)| {
+                    let port = Port { graph: position, position: at };
+                    let own_elements = begin.iter().filter(|(begun, _)| *begun == port);
+                    let begun: Vec<_> = match own.inputs.contains(&at) {
+                        true => vec![(Elements::All, false)],
+                        false => own_elements.map(|(_, elements)| (elements.clone(), false)).collect(),
+                    };
+                    let covered = begun.iter().any(|(elements, _)| *elements == Elements::All);
+                    let carried: &[_] = if covered { &[] } else { &state[position][at] };
+                    let mut make = |(elements, opaque): &(Elements, bool)| {
                         let node = machine.leak.add_node(place, elements.clone(), *opaque);
-                        if begun {
-                            machine.leak.sources.push(node);
-                        }
                         Term { elements: elements.clone(), guard: Guard::always(), opaque: *opaque, node }
                     };
-                    fact.terms = terms.iter().map(make).collect();
+                    let mut terms: Vec<Term> = begun.iter().map(&mut make).collect();
+                    terms.extend(carried.iter().map(&mut make));
+                    machine.leak.sources.extend(terms[..begun.len()].iter().map(|term| term.node));
+                    fact.terms = terms.into();
                     if assumed.binary.contains(&(position, at)) && !fact.is_labelled() {
                         let extents = machine.extents(value);
                         fact.truth = extents.map(|extents| Rc::new(step::binary_truth(&fact.view, &extents)));

@@ -37,7 +37,8 @@ pub(super) struct Recipe {
     pub operation: [u32; 5],
     /// Kinds, attributes and operands of what stands in its regions; empty if there are none.
     pub body: Rc<[u32]>,
-    pub operands: Vec<View>,
+    /// Each with its extents: a view does not say how far it goes.
+    pub operands: Vec<(View, Option<Box<[u64]>>)>,
 }
 
 /// All numbers that were given.

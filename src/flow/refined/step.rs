@@ -45,10 +45,10 @@ impl Machine<'_, '_> {
             }
         }
         for result in graph.results(operation).iter() {
-            let rank = self.extents(result).map_or(0, |extents| extents.len());
             let mut label = LabelBuilder::default();
+            // A condition ends here: who knows which devices it hears from.
             for term in facts.iter().flat_map(|fact| fact.terms.iter()) {
-                label.add(Elements::All, term.guard.global(rank), term, Dependence::Opaque);
+                label.add(Elements::All, Guard::always(), term, Dependence::Opaque);
             }
             if effects && self.world_is_labelled {
                 label.add(Elements::All, Guard::always(), &self.world_term(), Dependence::Opaque);
@@ -293,7 +293,18 @@ impl Machine<'_, '_> {
         let mut fact = Fact::new(view);
         fact.known = self.folded(operation, kind, result, operands, &extents).map(Rc::new);
         if fact.known.is_none() {
-            let truth = self.truth(operation, kind, operands, &extents);
+            let mut truth = self.truth(operation, kind, operands, &extents);
+            if let Some(truth) = &mut truth
+                && matches!(kind, Kind::And | Kind::Or)
+                && fact.view.is_whole()
+            {
+                // What is lost of its operands where it is not sure which one decides is in a name of its own.
+                let own = literal_truth(Atom::True(fact.view.number), Affine::identity(&extents));
+                *truth = Truth {
+                    when_true: both(&truth.when_true, &own.when_true),
+                    when_false: both(&truth.when_false, &own.when_false),
+                };
+            }
             fact.truth = truth.or_else(|| self.order(operation, kind, operands, &extents)).map(Rc::new);
             if fact.truth.is_none() {
                 let support = self.supported(operation, kind, operands, &extents);
@@ -323,19 +334,26 @@ impl Machine<'_, '_> {
         let facts = self.graph.operation(operation);
         let body = match interior {
             None => Rc::new([]),
+            Some(interior) if interior.holds_source => return None,
             Some(interior) => interior.signature.clone()?,
         };
         if matches!(rule_of(kind), Rule::StatefulRandom | Rule::CustomCall | Rule::Opaque | Rule::Call) {
             return None;
         }
-        let operation = [
+        let made_by = [
             self.position as u32,
             kind as u32,
             facts.attributes.index() as u32,
             self.graph.value(result).r#type.index() as u32,
             position as u32,
         ];
-        Some(Recipe { operation, body, operands: operands.iter().map(|fact| fact.view.clone()).collect() })
+        let values = self.graph.operands(operation);
+        let operands = operands.iter().zip(values).map(|(fact, value)| self.shaped_view(fact, *value)).collect();
+        Some(Recipe { operation: made_by, body, operands })
+    }
+
+    fn shaped_view(&self, fact: &Fact, value: ValueId) -> (View, Option<Box<[u64]>>) {
+        (fact.view.clone(), self.extents(value).map(Vec::into_boxed_slice))
     }
 
     /// Operations that only show elements of an operand elsewhere: everything known of it moves along.
@@ -543,25 +561,16 @@ impl Machine<'_, '_> {
                 false => None,
             }
         };
-        let both = |a: &Guard, b: &Guard| a.and(b).unwrap_or_else(|| a.clone());
         match (kind, operands) {
             (Kind::Not, [_]) if self.element_type(values[0]) == Some(&ElementType::Boolean) => {
                 of(0).map(|truth| truth.negated())
             }
             (Kind::Convert, [_]) => of(0),
-            (Kind::And | Kind::Multiply | Kind::Minimum, [_, _]) => {
-                let (a, b) = (of(0)?, of(1)?);
-                Some(Truth {
-                    when_true: both(&a.when_true, &b.when_true),
-                    when_false: a.when_false.common(&b.when_false),
-                })
-            }
-            (Kind::Or | Kind::Maximum, [_, _]) => {
-                let (a, b) = (of(0)?, of(1)?);
-                Some(Truth {
-                    when_true: a.when_true.common(&b.when_true),
-                    when_false: both(&a.when_false, &b.when_false),
-                })
+            (Kind::And | Kind::Multiply | Kind::Minimum, [_, _]) => Some(conjunction(&of(0)?, &of(1)?)),
+            (Kind::Or | Kind::Maximum, [_, _]) => Some(disjunction(&of(0)?, &of(1)?)),
+            // The sum of truth values is a disjunction.
+            (Kind::Add, [_, _]) if self.element_type(values[0]) == Some(&ElementType::Boolean) => {
+                Some(disjunction(&of(0)?, &of(1)?))
             }
             (Kind::Subtract, [one, _]) if one.single().is_some_and(Scalar::is_one) => {
                 of(1).map(|truth| truth.negated())
@@ -593,6 +602,9 @@ impl Machine<'_, '_> {
             (Some(constant), None) => (1, constant, true),
             _ => return None,
         };
+        if total {
+            return None; // it tells zeros apart
+        }
         if let Some(truth) = of(varying) {
             let number = |bit: i128| match constant {
                 Scalar::Integer(_) => Scalar::Integer(bit),
@@ -611,7 +623,7 @@ impl Machine<'_, '_> {
                 _ => None,
             };
         }
-        if total || !matches!(direction, "EQ" | "NE") {
+        if !matches!(direction, "EQ" | "NE") {
             return None;
         }
         let fact = if varying == 0 { left } else { right };
@@ -651,7 +663,7 @@ impl Machine<'_, '_> {
         let recipe = Recipe {
             operation: [self.position as u32, Kind::Compare as u32, u32::MAX, u32::from(is_integer), 0],
             body: Rc::new([]),
-            operands: vec![less.view.clone(), greater.view.clone()],
+            operands: vec![self.shaped_view(less, values[0]), self.shaped_view(greater, values[0])],
         };
         let number = self.numbering.of(recipe, Some(extents)).number;
         let truth = literal_truth(Atom::True(number), Affine::identity(extents));
@@ -792,6 +804,19 @@ impl Machine<'_, '_> {
         let chosen = known.elements_where(extents, |scalar| !scalar.is_zero());
         Some((chosen, known.elements_where(extents, Scalar::is_zero)))
     }
+}
+
+fn conjunction(a: &Truth, b: &Truth) -> Truth {
+    Truth { when_true: both(&a.when_true, &b.when_true), when_false: a.when_false.common(&b.when_false) }
+}
+
+fn disjunction(a: &Truth, b: &Truth) -> Truth {
+    conjunction(&a.negated(), &b.negated()).negated()
+}
+
+/// Both; or one where they exclude each other, which says less.
+fn both(a: &Guard, b: &Guard) -> Guard {
+    a.and(b).unwrap_or_else(|| a.clone())
 }
 
 fn literal_truth(atom: Atom, map: Affine) -> Truth {

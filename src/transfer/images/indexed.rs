@@ -17,7 +17,9 @@ impl Context<'_> {
 
     pub(super) fn dynamic_slice(&self) -> Option<Image> {
         if self.operand > 0 {
-            return Some(Image::Axes(vec![AxisImage::Gone; self.from.len()]));
+            let axis = self.operand - 1;
+            let whole = self.operand_extents(0)?;
+            return Some(self.start_image(whole.get(axis) == self.to.get(axis)));
         }
         let image = |axis: usize| match self.clamped_start(1, axis, self.from[axis], self.to[axis]) {
             Some(start) => AxisImage::Picked { axis, start, step: 1 },
@@ -44,8 +46,13 @@ impl Context<'_> {
                 };
                 Some(Image::Axes((0..self.to.len()).map(image).collect()))
             }
-            _ => Some(Image::Axes(vec![AxisImage::Gone; self.from.len()])),
+            _ => Some(self.start_image(self.to.get(self.operand - 2) == update.get(self.operand - 2))),
         }
+    }
+
+    /// A start moves a window; not one that spans the whole dimension.
+    fn start_image(&self, spans_all: bool) -> Image {
+        if spans_all { Image::Nothing } else { Image::Axes(vec![AxisImage::Gone; self.from.len()]) }
     }
 
     pub(super) fn gather(&self) -> Option<Image> {
@@ -128,7 +135,7 @@ impl Context<'_> {
                         axes[*update] = AxisImage::Placed { axis, low: starts[axis], step: 1 };
                     }
                 }
-                let given = starts.iter().zip(&sizes).map(|(s, size)| Intervals::range(*s as u64, *s as u64 + size));
+                let given = (0..starts.len()).map(|axis| within(starts[axis], sizes[axis], self.to[axis]));
                 Piece { taken: layout.at_batch(&batch, &self.from), axes, given: given.collect() }
             };
             return Some(Image::Pieces(pieces.into_iter().map(piece).collect()));
@@ -159,8 +166,10 @@ impl Context<'_> {
             let sizes = layout.update_sizes(&self.operand_extents(inputs + 1 + self.operand)?)?;
             match &self.known_starts(&layout, inputs, &sizes, false)?[..] {
                 [(_, starts)] => {
-                    let window = starts.iter().zip(&sizes);
-                    Some(window.map(|(start, size)| Intervals::range(*start as u64, *start as u64 + size)).collect())
+                    let window: Vec<Intervals> =
+                        (0..starts.len()).map(|axis| within(starts[axis], sizes[axis], self.to[axis])).collect();
+                    // What hangs over the edge may be skipped as a whole.
+                    window.iter().zip(&sizes).all(|(set, size)| set.count() == *size).then_some(window)
                 }
                 _ => None,
             }
@@ -194,7 +203,8 @@ impl Context<'_> {
     }
 
     /// For each position in the batch of the indices the start of the window, if all indices are known. A gather
-    /// clamps windows into the operand; a scatter skips those that do not fit.
+    /// clamps windows into the operand. A scatter skips what does not fit: element by element as the specification says,
+    /// the whole window as XLA does; here windows that lie outside altogether are left out.
     fn known_starts(
         &self,
         layout: &Layout,
@@ -226,13 +236,15 @@ impl Context<'_> {
                 let position = layout.batch_axes().position(|batch| batch == *index_axis)?;
                 *starts.get_mut(*axis)? = i64::try_from(at[position]).ok()?;
             }
-            let mut fits = true;
+            let mut meets = true;
             for (axis, start) in starts.iter_mut().enumerate() {
                 let room = i64::try_from(layout.operand[axis].checked_sub(sizes[axis])?).ok()?;
-                fits &= (0..=room).contains(start);
-                *start = (*start).clamp(0, room);
+                if clamp {
+                    *start = (*start).clamp(0, room);
+                }
+                meets &= !within(*start, sizes[axis], layout.operand[axis]).is_empty();
             }
-            if fits || clamp {
+            if meets || clamp {
                 found.push((at, starts));
             }
         }
@@ -302,6 +314,12 @@ impl Layout {
         let axes = self.window_axes()?;
         Some(axes.iter().map(|axis| axis.map_or(1, |axis| updates[axis])).collect())
     }
+}
+
+/// The indices of a window from `start` on that are there at all.
+fn within(start: i64, size: u64, extent: u64) -> Intervals {
+    let cut = |position: i128| position.clamp(0, i128::from(extent)) as u64;
+    Intervals::range(cut(i128::from(start)), cut(i128::from(start) + i128::from(size)))
 }
 
 fn row_major_strides(extents: &[u64]) -> Vec<u64> {

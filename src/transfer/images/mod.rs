@@ -49,11 +49,13 @@ pub type KnownIntegers<'a> = &'a dyn Fn(usize) -> Option<Vec<i64>>;
 /// The extents of a tensor, if they are static and their product is small enough to count with.
 pub fn extents(graph: &TrainingGraph, value: ValueId) -> Option<Vec<u64>> {
     let tensor = graph.tensor_type(value)?;
-    if tensor.encoding.is_some() || tensor.rank()? > HIGHEST_RANK || tensor.element_count()? >= 1 << 48 {
+    if tensor.encoding.is_some() || tensor.rank()? > HIGHEST_RANK {
         return None;
     }
-    let extents: Option<Vec<u64>> = tensor.dimensions.as_ref()?.iter().copied().collect();
-    extents.filter(|extents| extents.iter().all(|extent| *extent < 1 << 48))
+    let extents: Vec<u64> = tensor.dimensions.as_ref()?.iter().copied().collect::<Option<_>>()?;
+    // Some of the extents may be multiplied without a 0 among them.
+    let count = extents.iter().try_fold(1u64, |product, extent| product.checked_mul((*extent).max(1)))?;
+    (count < 1 << 48).then_some(extents)
 }
 
 /// Where the elements of the operand at a position arrive in the result at a position.

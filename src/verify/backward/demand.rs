@@ -1,5 +1,6 @@
 //! The demands, from the sinks against the line of the trace, until nothing new is demanded.
 
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use super::conditions::{Condition, Literal, Test};
@@ -42,6 +43,18 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
         for (instance, cut) in &trace.cuts {
             let elements: &mut Elements = by_value[*instance as usize].get_or_insert_default();
             elements.unite(&Elements::of_blocks(cuts[*cut].boxes.iter().cloned()));
+        }
+        // A tensor that is computed twice says nothing new the second time: what is known of one is known of all.
+        let mut by_number: FxHashMap<u32, Elements> = FxHashMap::default();
+        for (instance, _) in &trace.cuts {
+            if let Some(elements) = &by_value[*instance as usize] {
+                by_number.entry(trace.values[*instance as usize].number).or_default().unite(elements);
+            }
+        }
+        for (known, value) in by_value.iter_mut().zip(&trace.values) {
+            if let Some(elements) = by_number.get(&value.number) {
+                known.get_or_insert_default().unite(elements);
+            }
         }
         Demands {
             trace,

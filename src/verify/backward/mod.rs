@@ -57,6 +57,7 @@ pub(super) struct Outcome {
     /// Empty if no source is demanded.
     pub problems: Vec<String>,
     /// The products at which [`Allowed::finite`] was made use of.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask; a certificate says that it is granted, not where"))]
     pub finite: BTreeSet<Site>,
 }
 

@@ -56,7 +56,11 @@ fn outcome(folder: &Path, within: Within) -> (Option<bool>, Vec<String>) {
         }
     }
     let claim = Claim::new(&certificate, &[&graph], &BySelectors { names: &[] }).expect("a claim");
-    (holds, check(&claim, &PLAIN, &[]))
+    let granted = || truth["assume"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let binary: Vec<PytreePath> =
+        granted().filter_map(|text| Some(PytreePath::parse(text.strip_prefix("binary:")?))).collect();
+    let allowed = Allowed { finite: granted().any(|text| text == "finite"), binary: &binary };
+    (holds, check(&claim, &allowed, &[]))
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! The interpreter: the specification's examples, agreement with JAX on a CPU, hooks, determinism.
+//!
+//! Expected values of whole steps are in `fixtures/exec`, made by the script beside them.
+
+use openloop::exec::values::{FileKind, StoredTensor, StoredTensors, read_tensors};
+use openloop::exec::{
+    Array, Element, ExecError, FloatScalar, Hook, InputGenerator, Program, Tensor, TensorShape, decode_float,
+};
+use openloop::graph::{FloatKind, OperationKind, TrainingGraph};
+use openloop::index::Id;
+
+use super::corpus;
+
+/// Inputs of the step from a seed.
+fn inputs<S: FloatScalar>(graph: &TrainingGraph, seed: u64) -> Vec<Tensor<S>> {
+    let generator = InputGenerator::new(graph, seed);
+    (0..graph.inputs().len()).map(|position| generator.input(graph.entry(), position).expect("an input")).collect()
+}
+
+fn run<S: FloatScalar>(graph: &TrainingGraph, seed: u64) -> Result<Vec<Tensor<S>>, ExecError> {
+    Program::<S>::new(graph)?.run(inputs(graph, seed))
+}
+
+fn stored<S: FloatScalar>(tensor: &Tensor<S>) -> StoredTensor {
+    StoredTensor::of(tensor).expect("a tensor")
+}
+
+/// Whether two words of a float or a part of a complex number are one: the same bits, any NaN, or near enough.
+fn agree(kind: FloatKind, found: u64, expected: u64, almost: bool) -> bool {
+    let (a, b) = (decode_float(kind, found), decode_float(kind, expected));
+    let step = decode_float(kind, expected + 1) - b;
+    found == expected || (a.is_nan() && b.is_nan()) || (almost && (a - b).abs() <= 4.0 * step.abs())
+}
+
+fn check_example<S: FloatScalar>(graph: &TrainingGraph, position: usize, file: &str) {
+    let function = Id::new(position);
+    let name = &graph.function(function).name;
+    let program = Program::<S>::of_function(graph, function).expect("a program");
+    let results = program.run(Vec::new()).unwrap_or_else(|error| panic!("{file} @{name}: {error}"));
+    let (found, expected) = results.split_at(results.len() / 2);
+    assert_eq!(found.len(), expected.len(), "{file} @{name}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let (found, expected) = (stored(found), stored(expected));
+        assert_eq!(found.r#type, expected.r#type, "{file} @{name} {index}");
+        let agrees = |(&a, &b): (&u64, &u64)| match found.r#type.element {
+            Element::Float(kind) | Element::Complex(kind) => agree(kind, a, b, name.ends_with("_almost")),
+            _ => a == b,
+        };
+        let all = found.words.iter().zip(&expected.words).all(agrees);
+        assert!(all, "{file} @{name} {index}: found {:x?}, expected {:x?}", found.words, expected.words);
+    }
+}
+
+#[test]
+fn the_examples_of_the_specification_give_what_they_say() {
+    let mut examples = 0;
+    let mut files: Vec<_> =
+        std::fs::read_dir(corpus::root().join("fixtures/spec")).expect("the folder is there").collect();
+    files.sort_by_key(|entry| entry.as_ref().expect("a readable folder").path());
+    for path in files.into_iter().map(|entry| entry.expect("a readable folder").path()) {
+        if path.extension().is_none_or(|extension| extension != "mlir") {
+            continue;
+        }
+        let graph = corpus::graph(&path);
+        let is_wide = graph.values().ids().any(|value| {
+            let element = graph.tensor_type(value).and_then(|tensor| Element::of(&tensor.element));
+            matches!(element, Some(Element::Float(kind) | Element::Complex(kind)) if kind.bits() > 32)
+        });
+        for (position, function) in graph.functions().iter().enumerate() {
+            if function.public {
+                examples += 1;
+                check_example::<f64>(&graph, position, &corpus::name(&path));
+                if !is_wide {
+                    check_example::<f32>(&graph, position, &corpus::name(&path));
+                }
+            }
+        }
+    }
+    assert!(examples >= 35, "only {examples} examples");
+}
+
+/// The elements that the fixture keeps of a result: sixteen, evenly spread.
+fn sample(count: usize) -> impl Iterator<Item = usize> {
+    let kept = count.min(16);
+    (0..kept).map(move |index| index * count / kept)
+}
+
+/// A float tensor as it is in a file.
+fn floats(tensor: &StoredTensor) -> Option<Vec<f64>> {
+    let Element::Float(kind) = tensor.r#type.element else { return None };
+    Some(tensor.words.iter().map(|&word| decode_float(kind, word)).collect())
+}
+
+fn check_step(graph: &TrainingGraph, results: &[StoredTensor], expected: &StoredTensors, step: &str) -> usize {
+    let mut compared = 0;
+    for ((path, _), result) in graph.outputs().zip(results) {
+        let expected = &expected[&format!("{step}.{path}")];
+        let kept = sample(result.words.len());
+        match (floats(result), floats(expected)) {
+            (Some(found), Some(expected)) => {
+                // The fixture's last element is the norm of the whole.
+                let (norm, expected) = expected.split_last().expect("a norm");
+                let error: f64 = kept.zip(expected).map(|(at, value)| (found[at] - value).powi(2)).sum();
+                let found_norm = found.iter().map(|value| value * value).sum::<f64>().sqrt();
+                let bound = 1e-5 * norm + 1e-30;
+                assert!(error.sqrt() <= bound, "{step} {path}: {} off, norm {norm}", error.sqrt());
+                assert!((found_norm - norm).abs() <= bound, "{step} {path}: norm {found_norm}, expected {norm}");
+            }
+            // A random key that is made from the bits of a float has no reason to be the same.
+            _ if step == "rng_key_folded" && path.to_string() == "result.2" => {}
+            _ => {
+                let found: Vec<u64> = kept.map(|at| result.words[at]).collect();
+                assert_eq!(found, expected.words, "{step} {path}");
+            }
+        }
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn whole_steps_agree_with_jax_on_a_cpu() {
+    let bytes = corpus::bytes(&corpus::root().join("fixtures/exec/jax_cpu.safetensors"));
+    let expected = read_tensors(FileKind::Safetensors, &bytes).expect("a fixture");
+    let (mut steps, mut compared) = (0, 0);
+    for folder in corpus::steps() {
+        let step = corpus::name(&folder);
+        let graph = corpus::graph(&folder.join("step.mlir"));
+        if !expected.keys().any(|name| name.starts_with(&format!("{step}."))) {
+            // A callback into Python is all that may stand between a step and a run.
+            let text = corpus::bytes(&folder.join("step.mlir"));
+            let callback = "xla_ffi_python_cpu_callback";
+            assert!(
+                String::from_utf8_lossy(&text).contains(callback),
+                "{step}: the fixture has no values for this step"
+            );
+            if let Err(error) = run::<f32>(&graph, 0) {
+                assert!(error.to_string().contains(callback), "{step}: {error}");
+            }
+            continue;
+        }
+        let results = run::<f32>(&graph, 0).unwrap_or_else(|error| panic!("{step}: {error}"));
+        let results: Vec<StoredTensor> = results.iter().map(stored).collect();
+        compared += check_step(&graph, &results, &expected, &step);
+        steps += 1;
+    }
+    assert!(steps >= 40 && compared >= 800, "only {steps} steps and {compared} results");
+}
+
+#[test]
+fn a_wider_scalar_gives_the_same_step_but_for_rounding() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/jax/shared_clip/step.mlir"));
+    let narrow: Vec<StoredTensor> = run::<f32>(&graph, 3).expect("a run").iter().map(stored).collect();
+    let wide: Vec<StoredTensor> = run::<f64>(&graph, 3).expect("a run").iter().map(stored).collect();
+    for (a, b) in narrow.iter().zip(&wide) {
+        assert_eq!(a.r#type, b.r#type);
+        if let (Some(a), Some(b)) = (floats(a), floats(b)) {
+            let norm = b.iter().map(|value| value * value).sum::<f64>().sqrt();
+            let error = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            assert!(error <= 1e-5 * norm + 1e-30, "{error} of {norm}");
+        }
+    }
+}
+
+#[test]
+fn two_runs_are_bit_for_bit_the_same_and_another_seed_is_not() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/jax/scan_remat/step.mlir"));
+    let bits = |seed| run::<f32>(&graph, seed).expect("a run").iter().map(stored).collect::<Vec<_>>();
+    assert_eq!(bits(5), bits(5));
+    assert_ne!(bits(5), bits(6));
+}
+
+#[test]
+fn a_hook_that_changes_nothing_changes_nothing_and_sees_every_instance() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/jax/scan_remat/step.mlir"));
+    let program = Program::<f32>::new(&graph).expect("a program");
+    let plain = program.run(inputs(&graph, 1)).expect("a run");
+    let all: Vec<_> = graph.operations().ids().collect();
+    let mut seen = vec![0usize; graph.operations().len()];
+    // Operations in reducers too: the slow way through regions must give the same, up to the order of sums.
+    let hook = Hook::new(all, |id, position, _| seen[id.index()] += usize::from(position == 0));
+    let hooked = program.run_with(inputs(&graph, 1), hook).expect("a run");
+    for (a, b) in plain.iter().zip(&hooked) {
+        let (a, b) = (stored(a), stored(b));
+        match (floats(&a), floats(&b)) {
+            (Some(a), Some(b)) => assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-5 * (1.0 + b.abs()))),
+            _ => assert_eq!(a, b),
+        }
+    }
+    let most = graph.operations().ids().map(|id| seen[id.index()]).max();
+    assert!(most > Some(1), "an operation in a loop is seen once for each turn");
+}
+
+#[test]
+fn a_hook_replaces_what_an_operation_makes_and_what_cannot_be_run() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/jax/pure_callback_reward/step.mlir"));
+    let program = Program::<f32>::new(&graph).expect("a program");
+    let error = program.run(inputs(&graph, 0)).expect_err("nobody answers the callback");
+    assert_eq!(error.operation.as_deref(), Some("stablehlo.custom_call"));
+    assert!(error.text_line > 0 && error.source.is_some(), "{error:?}");
+    let callbacks: Vec<_> =
+        graph.operations().ids().filter(|&id| graph.operation(id).kind == OperationKind::CustomCall).collect();
+    let answer = |value: f32| {
+        let hook = Hook::new(callbacks.clone(), move |_, _, result: &mut Tensor<f32>| {
+            if let Tensor::Float(kind, array) = result {
+                *result = Tensor::Float(*kind, Array::from_elem(array.raw_dim(), value));
+            }
+        });
+        let results = program.run_with(inputs(&graph, 0), hook).expect("the hook answers");
+        results.iter().map(stored).collect::<Vec<_>>()
+    };
+    assert_ne!(answer(0.0), answer(1.0), "the answer reaches a result");
+    assert_eq!(answer(1.0), answer(1.0));
+}
+
+#[test]
+fn inputs_of_another_type_or_count_are_refused() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/jax/shared_clip/step.mlir"));
+    let program = Program::<f32>::new(&graph).expect("a program");
+    let mut few = inputs(&graph, 0);
+    few.pop();
+    assert!(program.run(few).expect_err("one is missing").to_string().contains("inputs, not"));
+    let mut wrong = inputs(&graph, 0);
+    wrong[0] = Tensor::Boolean(Array::from_elem(vec![1], true));
+    assert!(program.run(wrong).expect_err("a boolean").to_string().contains("params.beliefs.embed"));
+}
+
+#[test]
+fn a_scalar_that_cannot_hold_the_floats_of_a_graph_is_refused() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/spec/elementwise.mlir"));
+    assert!(Program::<f32>::new(&graph).expect_err("f64 is wider").to_string().contains("f64"));
+    assert!(Program::<f64>::new(&graph).is_ok());
+}
+
+#[test]
+fn generated_indices_stay_in_range() {
+    let graph = corpus::graph(&corpus::root().join("fixtures/captures/b_brainlike/step.mlir"));
+    let tokens = graph.inputs().position(|(path, _)| path.to_string() == "batch.tokens").expect("tokens");
+    for seed in 0..4 {
+        let input: Tensor<f32> = InputGenerator::new(&graph, seed).input(graph.entry(), tokens).expect("an input");
+        let Tensor::Signed(32, tokens) = input else { panic!("tokens are integers") };
+        let largest = tokens.iter().max().copied();
+        assert!(tokens.iter().all(|token| (0..61).contains(token)) && largest > Some(40), "{largest:?}");
+    }
+}
+
+#[test]
+fn a_tensor_is_its_bits() {
+    let r#type = TensorShape { shape: vec![2], element: Element::Signed(4) };
+    let tensor = Tensor::<f32>::from_bits(&r#type, &[0b1111, 0b0111]).expect("two elements");
+    let Tensor::Signed(4, array) = &tensor else { panic!("signed") };
+    assert_eq!(array.iter().copied().collect::<Vec<_>>(), [-1, 7]);
+    assert_eq!(tensor.to_bits(), [0b1111, 0b0111]);
+}
