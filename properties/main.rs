@@ -4,7 +4,6 @@ mod capture;
 mod channels;
 mod command;
 mod corpus;
-mod elements;
 #[cfg(feature = "exec")]
 mod exec;
 mod floors;
@@ -14,11 +13,10 @@ mod kernels;
 mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
-mod operations;
+mod mutants;
 mod policy;
 mod precision;
 mod readme;
-mod refined;
 mod regressions;
 mod render;
 mod repairs;

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use super::*;
 use crate::graph::{FunctionId, OperationId};
 use crate::index::{BitMatrix, IdRange};
+use crate::transfer::mutant::{Slip, keeps_summary_bit, slips};
 use crate::transfer::{Dependence, Edge, Node, Transfer};
 
 /// A piece of work.
@@ -242,12 +243,14 @@ impl<'g> FlowGraph<'g> {
                 }
                 Instruction::Call(site) => state.call(self, self.sites[site as usize]),
                 Instruction::Repeat { start, clear, opaque } => {
-                    if self.join_both(clear, opaque, state) {
+                    if self.join_both(clear, opaque, state) && !slips(Slip::LoopRunsOnce) {
                         at = start as usize;
                         continue;
                     }
                 }
-                Instruction::RepeatAll { clear, opaque } => again |= self.join_both(clear, opaque, state),
+                Instruction::RepeatAll { clear, opaque } => {
+                    again |= self.join_both(clear, opaque, state) && !slips(Slip::DeepLoopRunsOnce);
+                }
             }
             at += 1;
         }
@@ -302,13 +305,21 @@ impl<'g> FlowGraph<'g> {
             let world = self.bodies[function.index()].values.len();
             let of_yields = yields.iter().map(|value| value.index() - rows.first);
             for (position, row) in of_yields.chain([world]).enumerate() {
-                for column in rows.clear.row(row) {
+                let keeps = |column: &usize| keeps_summary_bit(first + column, position);
+                for column in rows.clear.row(row).filter(keeps) {
                     summary.clear.insert(position, first + column);
                 }
-                for column in rows.any.row(row) {
+                for column in rows.any.row(row).filter(keeps) {
                     summary.any.insert(position, first + column);
                 }
             }
+        }
+        if slips(Slip::ContextsMixed) {
+            let bits = (0..yields.len()).flat_map(|result| (0..parameters).map(move |parameter| (result, parameter)));
+            bits.for_each(|(result, parameter)| {
+                summary.any.insert(result, parameter);
+                summary.clear.insert(result, parameter);
+            });
         }
         self.bodies[function.index()].summary = summary;
     }

@@ -3,6 +3,7 @@
 use super::code::{CallSite, State};
 use super::*;
 use crate::graph::FunctionId;
+use crate::transfer::mutant::{Slip, slips};
 
 /// One byte for each value of a graph.
 struct Bytes<'a> {
@@ -33,7 +34,7 @@ impl State for Bytes<'_> {
         let yields = graph.yields(graph.function(site.callee).body);
         let summary = &flow.bodies[site.callee.index()].summary;
         // What sources in the callee make of the results.
-        for (result, yielded) in results.iter().zip(yields) {
+        for (result, yielded) in results.iter().zip(yields).filter(|_| !slips(Slip::CalleeSourcesForgotten)) {
             self.values[result.index()] |= self.values[yielded.index()];
         }
         // And what comes through its parameters.
@@ -94,7 +95,7 @@ pub fn propagate(system: &System<'_>, sources: &Sources, counted: Crossings) -> 
     let mut dirty = vec![Dirty::All; system.graphs.len()];
     let mut world_was = false;
     loop {
-        if world && !world_was {
+        if world && !world_was && !slips(Slip::WorldForgets) {
             world_was = true;
             for (flow, values) in system.graphs.iter().zip(&mut values) {
                 let made = flow.bodies.iter().filter(|body| body.reachable).flat_map(|body| &body.out_of_world);
@@ -109,9 +110,10 @@ pub fn propagate(system: &System<'_>, sources: &Sources, counted: Crossings) -> 
             world |= run(flow, values, *dirty);
             *dirty = Dirty::No;
         }
-        for (from, to, possible) in system.crossings(counted) {
+        for (from, to, possible) in system.crossings(counted).filter(|_| !slips(Slip::NothingIsCarried)) {
             let (Some(output), Some(input)) = (system.output_value(from), system.input_value(to)) else { continue };
-            let new = values[from.graph][output.index()] & if possible { ANY } else { FULL };
+            let new =
+                values[from.graph][output.index()] & if possible && !slips(Slip::PossibleIsSure) { ANY } else { FULL };
             let old = values[to.graph][input.index()];
             if old | new != old {
                 values[to.graph][input.index()] = old | new;

@@ -11,6 +11,10 @@
 
 mod custom_calls;
 pub mod images;
+#[cfg(not(feature = "mutants"))]
+pub(crate) mod mutant;
+#[cfg(feature = "mutants")]
+pub mod mutant;
 mod opacity;
 mod regions;
 mod registry;
@@ -24,6 +28,7 @@ use fixedbitset::FixedBitSet;
 
 use crate::graph::{FunctionId, OperationId, OperationKind, TrainingGraph, Type, ValueId};
 use crate::index::Id;
+use mutant::{Slip, slips};
 
 /// An end of a dependence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +106,7 @@ impl<'g> Transfer<'g> {
     /// Makes every operation a source that refers to a function (a comparator of a custom call, say) with a
     /// source in it: what the function makes arrives at the results of that operation.
     pub fn close_sources(&self, operations: &mut FixedBitSet) {
-        if self.references.is_empty() {
+        if self.references.is_empty() || slips(Slip::SymbolsHideSources) {
             return;
         }
         operations.grow(self.graph.operations().len());
@@ -128,6 +133,8 @@ impl<'g> Transfer<'g> {
 
     /// Every dependence of one operation. Calls with a known body have none, see [`Transfer::callee`].
     pub fn edges(&self, operation: OperationId, emit: &mut dyn FnMut(Edge)) {
+        #[cfg(feature = "mutants")]
+        let emit = &mut mutant::edges_kept(self.graph, operation, emit);
         let opacity = self.opacity(operation);
         if opacity.is_opaque() {
             self.opaque_edges(operation, emit);

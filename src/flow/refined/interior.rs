@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::graph::{Definition, OperationId, OperationKind, TrainingGraph, ValueId};
 use crate::index::Id;
+use crate::transfer::mutant::{Slip, slips};
 use crate::transfer::{Dependence, Node, Transfer};
 
 /// What is known of an operation with regions, whatever the labels are.
@@ -74,18 +75,25 @@ impl<'m, 'g> Interiors<'m, 'g> {
                 holds_source |= self.function_holds_source[callee.index()];
             }
         }
+        if slips(Slip::CapturesForgotten) {
+            captures.clear();
+        }
         captures.sort_unstable();
         captures.dedup();
         let signature = (!calls && captures.is_empty()).then(|| self.signature(operation));
         let walks =
             matches!(graph.operation(operation).kind, OperationKind::While | OperationKind::If | OperationKind::Case);
         let takes = if walks { Vec::new() } else { self.takes(operation) };
+        let holds_source = holds_source && !slips(Slip::InteriorSourcesForgotten);
         Interior { captures, holds_source, takes, signature: signature.flatten() }
     }
 
     /// Kinds, attributes, types and operands of everything inside, values counted from the first.
     fn signature(&self, operation: OperationId) -> Option<Rc<[u32]>> {
         let graph = self.graph;
+        if slips(Slip::BodiesAlike) {
+            return Some(Rc::new([]));
+        }
         let first =
             graph.regions_of(operation).iter().map(|region| graph.arguments(*region).positions().start).min()?;
         let mut numbers = Vec::new();

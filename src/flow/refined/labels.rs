@@ -7,6 +7,7 @@ use super::machine::Machine;
 use crate::graph::{ElementType, OperationId, OperationKind as Kind, ValueId};
 use crate::lattice::{AxisImage, Elements, Guard};
 use crate::transfer::images::{DotSide, Image, dot_sides, picks};
+use crate::transfer::mutant::{Slip, slips};
 use crate::transfer::{Dependence, Rule, rule_of};
 
 impl Machine<'_, '_> {
@@ -90,7 +91,7 @@ impl Machine<'_, '_> {
             return;
         };
         let image = self.image(operation, operand, position, operands);
-        let crosses = crosses_devices(self.graph.operation(operation).kind);
+        let crosses = crosses_devices(self.graph.operation(operation).kind) && !slips(Slip::GuardsOverCollectives);
         for term in fact.terms.iter() {
             let elements = image.of(&term.elements, &from, &to);
             let guard = if crosses { Guard::always() } else { image.condition(&term.guard, &from, &to) };
@@ -115,6 +116,9 @@ impl Machine<'_, '_> {
         } else if let Some(truth) = self.truth_of(&operands[0], values[0]) {
             let spread = |guard: &Guard| if test_extents == extents { guard.clone() } else { guard.global(rank) };
             guards = [spread(&truth.when_true), spread(&truth.when_false)];
+            if slips(Slip::SidesSwapped) {
+                guards.swap(0, 1);
+            }
         }
         for side in 0..2 {
             for term in operands[1 + side].terms.iter() {
@@ -129,7 +133,7 @@ impl Machine<'_, '_> {
     fn usable_support(&self, kind: Kind, value: ValueId, fact: &Fact, extents: &[u64]) -> Option<Support> {
         let support = fact.support(extents);
         let is_float = self.graph.tensor_type(value).is_none_or(|tensor| tensor.element.is_continuous());
-        let exact = kind == Kind::And || !is_float;
+        let exact = kind == Kind::And || !is_float || slips(Slip::ProductHides);
         (!support.says_nothing() && (exact || self.assumed.finite)).then_some(support)
     }
 

@@ -19,6 +19,7 @@ use crate::graph::{AttributesId, FunctionId, OperationId, OperationKind, RegionI
 use crate::index::{Id, IdRange};
 use crate::lattice::{Elements, Guard};
 use crate::transfer::images::extents;
+use crate::transfer::mutant::{Slip, slips};
 use crate::transfer::{Dependence, Transfer};
 
 /// So many operations are stepped over in one walk of one step, unrolled loops counted out.
@@ -262,6 +263,9 @@ impl<'m, 'g> Machine<'m, 'g> {
                 continue;
             }
             if self.sources.contains(operation.index()) {
+                if slips(Slip::FoldedSource) && self.folds(operation) {
+                    continue;
+                }
                 self.seed(operation);
                 continue;
             }
@@ -292,13 +296,23 @@ impl<'m, 'g> Machine<'m, 'g> {
         Ok(())
     }
 
+    /// Steps over a source as if it were none; says whether its results are known then.
+    fn folds(&mut self, operation: OperationId) -> bool {
+        if !self.graph.regions_of(operation).is_empty() || self.transfer.callee(operation).is_some() {
+            return false;
+        }
+        self.step(operation);
+        self.graph.results(operation).iter().all(|result| self.fact(result).known.is_some())
+    }
+
     /// A loop with no label in sight.
     fn nothing_happens_in(&mut self, operation: OperationId) -> bool {
         let interior = self.interiors.of(operation);
         let graph = self.graph;
         let taken = graph.operands(operation).iter().chain(&interior.captures);
         let labelled = taken.copied().any(|value| self.fact(value).is_labelled());
-        !labelled && !interior.holds_source && !(self.world_is_labelled && self.transfer.has_effects(operation))
+        let meets_world = self.world_is_labelled && self.transfer.has_effects(operation);
+        !labelled && !interior.holds_source && !meets_world
     }
 
     fn unlabelled(&mut self, operation: OperationId) {
@@ -358,7 +372,7 @@ impl<'m, 'g> Machine<'m, 'g> {
         let index = graph.operands(operation)[0];
         let index_fact = self.fact(index);
         if index_fact.is_labelled() && self.transfer.has_effects(operation) {
-            index_fact.terms.iter().for_each(|term| self.into_world(term.node));
+            index_fact.terms.iter().for_each(|term| self.reach_world(term.node));
         }
         for (position, result) in graph.results(operation).iter().enumerate() {
             let given: Vec<Fact> = taken
@@ -484,7 +498,7 @@ impl<'m, 'g> Machine<'m, 'g> {
     // --- loops whose iterations are not told apart
 
     fn begin_repeating(&mut self, operation: OperationId) {
-        let invariant = self.numbering.mark();
+        let invariant = if slips(Slip::GuardsOverBackEdges) { u32::MAX } else { self.numbering.mark() };
         let operands = self.facts_of(self.graph.operands(operation).iter().copied());
         let plain = |term: &Term| (term.elements.clone(), term.guard.clone(), term.opaque);
         let state = operands.iter().map(|fact| fact.terms.iter().map(plain).collect()).collect();
@@ -507,8 +521,8 @@ impl<'m, 'g> Machine<'m, 'g> {
         let operands = self.facts_of(self.graph.operands(operation).iter().copied());
         let instance = self.child(operation, None, true, repeating.outer);
         self.frame().instance = instance;
-        for position in 0..operands.len() {
-            self.carry_in(&repeating, position, &operands[position]);
+        for (position, operand) in operands.iter().enumerate() {
+            self.carry_in(&repeating, position, operand);
         }
         self.tasks.push(Task::RepeatedBody(repeating));
         self.tasks.push(self.region(condition));
@@ -565,23 +579,24 @@ impl<'m, 'g> Machine<'m, 'g> {
                 }
             }
             // Widening: after some passes whatever still grows is everything.
-            if changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty() {
+            if !slips(Slip::NeverWidened) && changed && (repeating.passes > 8 || state.len() > 16) && !state.is_empty()
+            {
                 let opaque = state.iter().all(|(_, _, opaque)| *opaque);
                 *state = vec![(Elements::All, Guard::always(), opaque)];
             }
         }
-        if changed {
+        if changed && !slips(Slip::IterationsStop) {
             repeating.passes += 1;
             self.begin_pass(repeating);
             return;
         }
-        for position in 0..given.len() {
+        for (position, fact) in given.iter().enumerate() {
             if self.is_passed_through(operation, position) {
                 continue;
             }
             for argument in [condition, body].into_iter().filter_map(|region| graph.arguments(region).get(position)) {
                 let carried = self.fact(argument);
-                link_to_covering(self.leak, &given[position].terms, &carried.terms, repeating.invariant, argument);
+                link_to_covering(self.leak, &fact.terms, &carried.terms, repeating.invariant, argument);
             }
         }
         self.end_repeating(&repeating);
@@ -594,7 +609,7 @@ impl<'m, 'g> Machine<'m, 'g> {
         let carried = self.facts_of(self.graph.arguments(condition).iter());
         self.frame().instance = repeating.outer;
         if predicate.is_labelled() && self.transfer.has_effects(operation) {
-            predicate.terms.iter().for_each(|term| self.into_world(term.node));
+            predicate.terms.iter().for_each(|term| self.reach_world(term.node));
         }
         for (position, result) in self.graph.results(operation).iter().enumerate() {
             if self.is_passed_through(operation, position) {
@@ -624,7 +639,7 @@ impl<'m, 'g> Machine<'m, 'g> {
     }
 
     /// Something labelled reaches the world.
-    pub(super) fn into_world(&mut self, node: u32) {
+    pub(super) fn reach_world(&mut self, node: u32) {
         self.reached_world = true;
         self.leak.add_edge(node, self.world, Dependence::Opaque);
     }

@@ -31,6 +31,7 @@ use rustc_hash::FxHashSet;
 use super::{Crossings, Port, Sources, Strength, System};
 use crate::graph::{OperationId, ValueId};
 use crate::lattice::{Elements, Guard};
+use crate::transfer::mutant::{Slip, slips};
 use facts::Fact;
 use label::Term;
 use machine::Machine;
@@ -77,7 +78,7 @@ const MOST_PARTS: usize = 8;
 const PASSES_BEFORE_WIDENING: usize = 8;
 
 /// The part of an input that is labelled when a step begins.
-type InputTerms = Vec<(Elements, bool)>;
+type InputTerms = Vec<(Elements, Guard, bool)>;
 
 /// What is asked of a system.
 #[derive(Clone, Copy, Debug)]
@@ -140,20 +141,21 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
                     let port = Port { graph: position, position: at };
                     let own_elements = begin.iter().filter(|(begun, _)| *begun == port);
                     let begun: Vec<_> = match own.inputs.contains(&at) {
-                        true => vec![(Elements::All, false)],
-                        false => own_elements.map(|(_, elements)| (elements.clone(), false)).collect(),
+                        true => vec![(Elements::All, Guard::always(), false)],
+                        false => own_elements.map(|(_, elements)| (elements.clone(), Guard::always(), false)).collect(),
                     };
-                    let covered = begun.iter().any(|(elements, _)| *elements == Elements::All);
+                    let covered = begun.iter().any(|(elements, ..)| *elements == Elements::All);
                     let carried: &[_] = if covered { &[] } else { &state[position][at] };
-                    let mut make = |(elements, opaque): &(Elements, bool)| {
+                    let mut make = |(elements, guard, opaque): &(Elements, Guard, bool)| {
                         let node = machine.leak.add_node(place, elements.clone(), *opaque);
-                        Term { elements: elements.clone(), guard: Guard::always(), opaque: *opaque, node }
+                        Term { elements: elements.clone(), guard: guard.clone(), opaque: *opaque, node }
                     };
                     let mut terms: Vec<Term> = begun.iter().map(&mut make).collect();
                     terms.extend(carried.iter().map(&mut make));
                     machine.leak.sources.extend(terms[..begun.len()].iter().map(|term| term.node));
                     fact.terms = terms.into();
-                    if assumed.binary.contains(&(position, at)) && !fact.is_labelled() {
+                    let is_equal_in_both = !fact.is_labelled() || slips(Slip::LabelledBinary);
+                    if assumed.binary.contains(&(position, at)) && is_equal_in_both {
                         let extents = machine.extents(value);
                         fact.truth = extents.map(|extents| Rc::new(step::binary_truth(&fact.view, &extents)));
                     }
@@ -178,13 +180,16 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
             let state = &mut state[crossing.to.graph][crossing.to.position];
             let Some(input) = system.input_value(crossing.to) else { continue };
             for term in output.terms.iter() {
-                if leak.is_cut(term.node, input) {
+                if leak.is_cut(term.node, input) && !slips(Slip::CarriedCutsForgotten) {
                     continue;
                 }
                 // Conditions speak of one step: they end here.
+                let guard = if slips(Slip::GuardsCarried) { term.guard.clone() } else { Guard::always() };
                 let opaque = term.opaque || possible;
                 // The same part, as long as there are few: one that contains it as well would mix their ways.
-                let same = covers.iter().find(|cover| cover.elements == term.elements && cover.opaque == opaque);
+                let is_same =
+                    |cover: &&Term| cover.elements == term.elements && cover.guard == guard && cover.opaque == opaque;
+                let same = covers.iter().find(is_same);
                 let contains = |cover: &&Term| cover.elements.contains(&term.elements) && (!cover.opaque || opaque);
                 let is_full = covers.len() >= MOST_PARTS || pass >= PASSES_BEFORE_WIDENING;
                 let covering = same.or_else(|| is_full.then(|| covers.iter().find(contains)).flatten());
@@ -192,16 +197,19 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
                     leak.edges.push(LeakEdge { from: term.node, to: covering.node, link: crossing.link });
                 } else {
                     changed = true;
-                    let part = (term.elements.clone(), opaque);
+                    let part = (term.elements.clone(), guard, opaque);
                     match pass < PASSES_BEFORE_WIDENING && state.len() < MOST_PARTS {
                         true if state.contains(&part) => {}
                         true => state.push(part),
-                        false => *state = vec![(Elements::All, opaque && state.iter().all(|(_, opaque)| *opaque))],
+                        false => {
+                            let opaque = opaque && state.iter().all(|(_, _, opaque)| *opaque);
+                            *state = vec![(Elements::All, Guard::always(), opaque)];
+                        }
                     }
                 }
             }
         }
-        if !changed {
+        if !changed || slips(Slip::StepsStop) {
             let nodes = |fact: &Fact| fact.terms.iter().map(|term| term.node).collect();
             leak.outputs = outputs.iter().map(|facts| facts.iter().map(nodes).collect()).collect();
             return Ok(Refined { leak, finite_sites: sites.into_iter().collect() });

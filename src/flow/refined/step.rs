@@ -11,6 +11,7 @@ use crate::graph::{Attribute, ElementType, OperationId, OperationKind as Kind, V
 use crate::index::Id;
 use crate::lattice::{Affine, Atom, AxisImage, Elements, Guard, Literal, Pick};
 use crate::transfer::images::{Image, image, is_element_by_element, picks};
+use crate::transfer::mutant::{Slip, slips};
 use crate::transfer::{Dependence, Opacity, Rule, rule_of};
 
 impl Machine<'_, '_> {
@@ -21,7 +22,7 @@ impl Machine<'_, '_> {
             let node = self.leak.add_node(place, Elements::All, false);
             self.leak.sources.push(node);
             if self.transfer.has_effects(operation) {
-                self.into_world(node);
+                self.reach_world(node);
             }
             let mut fact = self.nothing_known(result);
             fact.terms = Rc::new([Term { elements: Elements::All, guard: Guard::always(), opaque: false, node }]);
@@ -41,7 +42,7 @@ impl Machine<'_, '_> {
         let effects = self.transfer.has_effects(operation);
         if effects {
             for term in facts.iter().flat_map(|fact| fact.terms.iter()) {
-                self.into_world(term.node);
+                self.reach_world(term.node);
             }
         }
         for result in graph.results(operation).iter() {
@@ -87,7 +88,7 @@ impl Machine<'_, '_> {
         let hidden = self.transfer.opacity(operation) == Opacity::HiddenState;
         if hidden {
             for term in operands.iter().flat_map(|fact| fact.terms.iter()) {
-                self.into_world(term.node);
+                self.reach_world(term.node);
             }
         }
         for (position, result) in graph.results(operation).iter().enumerate() {
@@ -109,7 +110,7 @@ impl Machine<'_, '_> {
                 self.note_choice(&terms, single, &operands[1..]);
             }
             let mut fact = self.described(operation, kind, position, result, &operands, interior.as_deref());
-            if !terms.is_empty() {
+            if !terms.is_empty() && !slips(Slip::LabelledKnown) {
                 fact.known = None;
                 fact.truth = None;
             }
@@ -226,7 +227,7 @@ impl Machine<'_, '_> {
             _ => return None,
         };
         // What may wrap round can be anything.
-        (bits.0 <= range.0 && range.1 <= bits.1).then_some(range)
+        (bits.0 <= range.0 && range.1 <= bits.1 || slips(Slip::NothingWraps)).then_some(range)
     }
 
     fn maker(&self, value: ValueId) -> Option<OperationId> {
@@ -257,7 +258,7 @@ impl Machine<'_, '_> {
             let begun = Term { elements: Elements::All, guard: Guard::always(), opaque: false, node };
             label.add(Elements::All, Guard::always(), &begun, Dependence::Data);
             if self.transfer.has_effects(operation) {
-                self.into_world(node);
+                self.reach_world(node);
             }
         }
     }
@@ -337,7 +338,8 @@ impl Machine<'_, '_> {
             Some(interior) if interior.holds_source => return None,
             Some(interior) => interior.signature.clone()?,
         };
-        if matches!(rule_of(kind), Rule::StatefulRandom | Rule::CustomCall | Rule::Opaque | Rule::Call) {
+        let is_hidden = matches!(rule_of(kind), Rule::StatefulRandom | Rule::CustomCall | Rule::Opaque | Rule::Call);
+        if is_hidden && !slips(Slip::DrawsAlike) {
             return None;
         }
         let made_by = [
@@ -358,13 +360,16 @@ impl Machine<'_, '_> {
 
     /// Operations that only show elements of an operand elsewhere: everything known of it moves along.
     fn moved(&mut self, operation: OperationId, kind: Kind, operands: &[Fact], to: &[u64]) -> Option<Fact> {
-        let moves = match kind {
-            Kind::Broadcast | Kind::BroadcastInDim | Kind::Reshape | Kind::Transpose | Kind::Slice | Kind::Reverse => {
-                true
-            }
-            Kind::DynamicSlice => true,
-            _ => false,
-        };
+        let moves = matches!(
+            kind,
+            Kind::Broadcast
+                | Kind::BroadcastInDim
+                | Kind::Reshape
+                | Kind::Transpose
+                | Kind::Slice
+                | Kind::Reverse
+                | Kind::DynamicSlice
+        );
         if !moves {
             return None;
         }
@@ -529,14 +534,14 @@ impl Machine<'_, '_> {
 
     /// What a truth value says where it is true and where it is false; of a plain boolean, that it is so.
     pub(super) fn truth_of(&self, fact: &Fact, value: ValueId) -> Option<Truth> {
-        if fact.is_labelled() {
+        if fact.is_labelled() && !slips(Slip::LabelledGuard) {
             return None; // a labelled atom never excludes anything
         }
         if let Some(truth) = &fact.truth {
             return Some((**truth).clone());
         }
         let extents = self.extents(value)?;
-        let is_boolean = self.element_type(value) == Some(&ElementType::Boolean);
+        let is_boolean = self.element_type(value) == Some(&ElementType::Boolean) || slips(Slip::NumberAsBoolean);
         (is_boolean && fact.known.is_none()).then(|| {
             let map = fact.view.map(&extents);
             literal_truth(Atom::True(fact.view.number), map)
@@ -545,7 +550,7 @@ impl Machine<'_, '_> {
 
     fn truth(&self, operation: OperationId, kind: Kind, operands: &[Fact], extents: &[u64]) -> Option<Truth> {
         let values = self.graph.operands(operation);
-        if operands.iter().any(Fact::is_labelled) || values.is_empty() {
+        if operands.iter().any(Fact::is_labelled) && !slips(Slip::LabelledTruth) || values.is_empty() {
             return None;
         }
         // Truth of operands with the same shape as the result, or scalars.
@@ -562,7 +567,9 @@ impl Machine<'_, '_> {
             }
         };
         match (kind, operands) {
-            (Kind::Not, [_]) if self.element_type(values[0]) == Some(&ElementType::Boolean) => {
+            (Kind::Not, [_])
+                if self.element_type(values[0]) == Some(&ElementType::Boolean) || slips(Slip::BitsAsNegation) =>
+            {
                 of(0).map(|truth| truth.negated())
             }
             (Kind::Convert, [_]) => of(0),
@@ -639,7 +646,8 @@ impl Machine<'_, '_> {
     /// `a >= b` is `not (a < b)`. For floats it is not: both are false where one is NaN.
     fn order(&mut self, operation: OperationId, kind: Kind, operands: &[Fact], extents: &[u64]) -> Option<Truth> {
         let [left, right] = operands else { return None };
-        if kind != Kind::Compare || left.is_labelled() || right.is_labelled() {
+        let is_labelled = left.is_labelled() || right.is_labelled();
+        if kind != Kind::Compare || is_labelled && !slips(Slip::LabelledOrder) {
             return None;
         }
         let values = self.graph.operands(operation);
@@ -655,7 +663,7 @@ impl Machine<'_, '_> {
         let (less, greater, or_equal) = match direction {
             "LT" => (left, right, false),
             "GT" => (right, left, false),
-            "GE" if is_integer => (left, right, true),
+            "GE" if is_integer || slips(Slip::NanForgotten) => (left, right, true),
             "LE" if is_integer => (right, left, true),
             _ => return None,
         };
@@ -672,18 +680,20 @@ impl Machine<'_, '_> {
 
     /// The condition under which a branch is taken.
     pub(super) fn branch_condition(&self, operation: OperationId, branch: usize, index: &Fact) -> Guard {
-        if index.is_labelled() {
+        if index.is_labelled() && !slips(Slip::LabelledBranch) {
             return Guard::always();
         }
         let value = self.graph.operands(operation)[0];
         match self.graph.operation(operation).kind {
             Kind::If => match self.truth_of(index, value) {
-                Some(truth) if branch == 0 => truth.when_true,
+                Some(truth) if (branch == 0) != slips(Slip::BranchesSwapped) => truth.when_true,
                 Some(truth) => truth.when_false,
                 None => Guard::always(),
             },
             // The last branch also takes every index out of range.
-            Kind::Case if branch + 1 < self.graph.regions_of(operation).len() => {
+            Kind::Case
+                if branch + 1 < self.graph.regions_of(operation).len() || slips(Slip::LastBranchOnlyAtItsIndex) =>
+            {
                 let atom = Atom::Equals(index.view.number, branch as u64);
                 Guard::literal(Literal { atom, map: index.view.map(&[]), negated: false })
             }
@@ -697,7 +707,7 @@ impl Machine<'_, '_> {
     fn supported(&self, operation: OperationId, kind: Kind, operands: &[Fact], extents: &[u64]) -> Option<Support> {
         let values = self.graph.operands(operation);
         let says_something = |fact: &Fact| fact.support.is_some() || fact.truth.is_some() || fact.known.is_some();
-        if !operands.iter().any(|fact| says_something(fact)) && kind != Kind::Select {
+        if !operands.iter().any(says_something) && kind != Kind::Select {
             return None;
         }
         let own = |at: usize| -> Option<Support> {
@@ -727,6 +737,7 @@ impl Machine<'_, '_> {
             | Kind::Ceil
             | Kind::Sqrt
             | Kind::Tanh => own(0)?,
+            Kind::Add if slips(Slip::SumIsZero) => own(0)?,
             Kind::Add | Kind::Subtract | Kind::Maximum | Kind::Minimum | Kind::Or | Kind::Xor => {
                 either(own(0)?, own(1)?)
             }
@@ -734,7 +745,7 @@ impl Machine<'_, '_> {
                 own(0)?
             }
             Kind::Multiply | Kind::And => {
-                if is_float && kind == Kind::Multiply && !self.assumed.finite {
+                if is_float && kind == Kind::Multiply && !self.assumed.finite && !slips(Slip::ProductIsZero) {
                     return None;
                 }
                 let (a, b) = (own(0)?, own(1)?);
