@@ -10,10 +10,8 @@ mod floors;
 mod flow;
 mod generate;
 mod kernels;
-mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
-mod mutants;
 mod policy;
 mod precision;
 mod readme;

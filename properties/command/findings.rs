@@ -6,7 +6,7 @@ use super::*;
 fn check_ends_with_0_if_all_hold_1_if_violated_3_if_open_and_2_if_it_cannot_run() {
     let folder = Folder::new();
     folder.check(&step(CLEAN), &[]).ends(0).quietly().finds(&["holds: nothing from `probe_reward` reaches"]);
-    folder.check(&step(LEAK), &[]).ends(1).quietly().finds(&["violated[OL100]", "exit 1", "fixtures/jax/"]);
+    folder.check(&step(LEAK), &[]).ends(1).quietly().finds(&["violated[OL112]", "exit 1", "fixtures/jax/"]);
     folder.check(&step(OPAQUE), &[]).ends(3).quietly().finds(&["undetermined[OL300]", "exit 3"]);
     let vacuous = ["check", &step(CLEAN), "--source", "scope:nobody", "--sink", SINK];
     folder.run(&vacuous).ends(3).quietly().finds(&["vacuous[OL200]", "exit 3"]);
@@ -118,7 +118,7 @@ fn without_within_one_step_and_a_run_are_entries_of_their_own() {
     assert_eq!(verdicts(&check(&[]).ends(1).json()), ["holds [step]", "violated [run]"]);
     assert_eq!(verdicts(&check(&["--within", "step"]).ends(0).json()), ["holds [step]"]);
     assert_eq!(verdicts(&check(&["--within", "run"]).ends(1).json()), ["violated [run]"]);
-    folder.check(&step(LATER), &[]).ends(1).quietly().finds(&["1 violated, 1 holds", "OL101"]);
+    folder.check(&step(LATER), &[]).ends(1).quietly().finds(&["1 violated, 1 holds", "OL118"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn a_policy_names_groups_and_positive_controls() {
     let policy = fixture("policies/brainlike.toml");
     let answer = folder.run(&["check", &step(CLEAN), "--policy", &policy]).ends(0).quietly();
     answer.finds(&["beliefs never see the probe reward", "the probe reward reaches the desires"]);
-    folder.run(&["check", &step(LEAK), "--policy", &policy]).ends(1).quietly().finds(&["violated[OL100]"]);
+    folder.run(&["check", &step(LEAK), "--policy", &policy]).ends(1).quietly().finds(&["violated[OL112]"]);
 }
 
 #[test]
