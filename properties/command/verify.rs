@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+/// A step in which one common factor gets through.
+const CLIP: &str = "shared_clip";
+
 /// Checks and writes report and certificates: `report.json` and `proof.json`.
 fn proven(folder: &Folder, name: &str, code: i32) -> (Value, Value) {
     folder
@@ -311,4 +314,131 @@ fn a_proof_of_a_system_is_re_checked_with_its_graphs_in_order() {
             assert!(answer.code == 3 && answer.out.contains("refused: "), "{what}: {}", answer.said);
         }
     }
+}
+
+/// Checks under a policy and writes report and certificates: `report.json` and `proof.json`.
+fn proven_by_policy(folder: &Folder, name: &str, more: &str, code: i32) -> (Value, Value) {
+    folder.write("p.toml", policy(more));
+    let files = ["--format", "json", "-o", "report.json", "--certificate", "proof.json"];
+    folder.run(&[&["check", &step(name), "--policy", "p.toml"], &files[..]].concat()).ends(code).quietly();
+    let read = |file: &str| serde_json::from_str(&folder.read(file)).expect("JSON");
+    (read("report.json"), read("proof.json"))
+}
+
+#[test]
+fn a_proof_of_bounds_is_accepted_with_them_and_no_better_one_is() {
+    let folder = Folder::new();
+    let bounds = "within = \"run\"\nmax_channel = \"scale\"\nmax_bits_per_step = 32\n";
+    let (report, list) = proven_by_policy(&folder, CLIP, bounds, 0);
+    let proof = &list[0];
+    let says = "accepted: holds [run] within its bounds (max_channel = \"scale\", max_bits_per_step = 32)";
+    verify(&folder, proof, CLIP).ends(0).quietly().finds(&[says]);
+    verify(&folder, &report, CLIP).ends(0).quietly().finds(&[says]);
+    let evidence = "/evidence/refined";
+    let claims = proof.pointer(&format!("{evidence}/channels")).and_then(Value::as_array).expect("claims");
+    let of_all = |key: &str, new: Value| {
+        let mut claims = claims.clone();
+        claims.iter_mut().for_each(|claim| claim[key] = new.clone());
+        set(proof, &format!("{evidence}/channels"), json!(claims))
+    };
+    for (what, tampered) in [
+        ("the channel is lower", of_all("channel", json!("timing"))),
+        ("the channel is worse", of_all("channel", json!("selection"))),
+        ("the pivots are others", of_all("pivots", json!([{"value": 0}]))),
+        ("the pivots are gone", of_all("pivots", json!([]))),
+        ("a claim is gone", set(proof, &format!("{evidence}/channels"), json!(claims[1..]))),
+        ("the allowed channel is lower", set(proof, &format!("{evidence}/bounds/max_channel"), json!("timing"))),
+        ("fewer bits are allowed", set(proof, &format!("{evidence}/bounds/max_bits_per_step"), json!(31))),
+        ("the cut is another", set(proof, &format!("{evidence}/cut/0/value"), json!(0))),
+        ("the cut is gone", set(proof, &format!("{evidence}/cut"), json!([]))),
+        ("the bounds are gone", set(proof, &format!("{evidence}/bounds"), json!({}))),
+    ] {
+        let answer = verify(&folder, &tampered, CLIP);
+        assert!(answer.code == 3 && answer.out.starts_with("refused: "), "{what}: {}", answer.said);
+    }
+    for (what, pointer, new) in [
+        ("the entry has more bits", "/invariants/0/bits_per_step/at_most", json!(64)),
+        ("the entry has a worse channel", "/invariants/0/channel", json!("content")),
+        ("the entry has another bound", "/invariants/0/bounds/max_bits_per_step", json!(1)),
+    ] {
+        let answer = verify(&folder, &set(&report, pointer, new), CLIP);
+        assert!(answer.code == 3 && answer.out.contains("not certified: "), "{what}: {}", answer.said);
+    }
+}
+
+#[test]
+fn the_amount_of_a_violation_is_re_checked() {
+    let folder = Folder::new();
+    let (report, list) = proven_by_policy(&folder, CLIP, "within = \"run\"\n", 1);
+    let proof = &list[0];
+    verify(&folder, proof, CLIP).ends(0).quietly().finds(&["accepted: violated [run]", "not re-checked: "]);
+    let witness = "/evidence/paths/0";
+    let of_all_cuts = |key: &str, new: Value| {
+        let mut proof = proof.clone();
+        proof["cut"][0][key] = new.clone();
+        for witness in proof.pointer_mut("/evidence/paths").and_then(Value::as_array_mut).expect("paths") {
+            witness["cut"][0]["at"][key] = new.clone();
+        }
+        proof
+    };
+    for (what, tampered) in [
+        ("a path has fewer bits", set(proof, &format!("{witness}/bits_per_step/at_most"), json!(31))),
+        ("a cut is gone", set(proof, &format!("{witness}/cut"), json!([]))),
+        ("a cut has another value", set(proof, &format!("{witness}/cut/0/at/value"), json!(0))),
+        ("a cut has no value", set(proof, &format!("{witness}/cut/0/at/value"), json!(u32::MAX))),
+        ("a cut is called otherwise", set(proof, &format!("{witness}/cut/0/op"), json!("stablehlo.cosine"))),
+        ("a cut is elsewhere", set(proof, &format!("{witness}/cut/0/place"), json!("innocent.py:1"))),
+        ("a cut has another type", set(proof, &format!("{witness}/cut/0/type"), json!("tensor<i1>"))),
+        ("a cut has fewer bits", set(proof, &format!("{witness}/cut/0/bits"), json!(1))),
+        ("all together have fewer bits", set(proof, "/bits_per_step", json!(31))),
+        ("the cut of all is gone", set(proof, "/cut", json!([]))),
+        ("the cut of all is another", set(proof, "/cut/0/value", json!(0))),
+        ("the cuts are of another graph", of_all_cuts("graph", json!(1))),
+        ("the cuts are of another instance", of_all_cuts("instance", json!([[0, 0]]))),
+    ] {
+        let answer = verify(&folder, &tampered, CLIP);
+        assert!(answer.code == 3 && answer.out.starts_with("refused: "), "{what}: {}", answer.said);
+    }
+    // More bits than there are is no harm, and a path that says no amount claims none.
+    verify(&folder, &set(proof, &format!("{witness}/bits_per_step/at_most"), json!(64)), CLIP).ends(0);
+    let mut silent = proof.clone();
+    for witness in silent.pointer_mut("/evidence/paths").and_then(Value::as_array_mut).expect("paths") {
+        let witness = witness.as_object_mut().expect("an object");
+        witness.remove("bits_per_step").and(witness.remove("cut")).expect("an amount");
+    }
+    verify(&folder, &silent, CLIP).ends(0);
+    for (what, pointer, new) in [
+        ("the entry has fewer bits", "/invariants/0/bits_per_step/at_most", json!(1)),
+        ("the entry has another channel", "/invariants/0/channel", json!("timing")),
+    ] {
+        let answer = verify(&folder, &set(&report, pointer, new), CLIP);
+        assert!(answer.code == 3 && answer.out.contains("not certified: "), "{what}: {}", answer.said);
+    }
+}
+
+/// A path shows that something gets through, and not that it is more than is allowed.
+#[test]
+fn a_violation_of_bounds_has_no_certificate_and_says_so() {
+    let folder = Folder::new();
+    for bound in ["max_channel = \"timing\"\n", "max_bits_per_step = 31\n"] {
+        let (report, list) = proven_by_policy(&folder, LEAK, &format!("within = \"run\"\n{bound}"), 1);
+        assert_eq!((verdicts(&report), &list), (vec!["violated [run]".into()], &json!([])), "{bound}");
+        let warnings = report["invariants"][0]["warnings"].to_string();
+        assert!(warnings.contains("so there is no certificate"), "{warnings}");
+        verify(&folder, &report, LEAK).ends(3).quietly().finds(&["not certified: violated [run] out"]);
+    }
+}
+
+/// What is data is said by the policy, so a proof that rests on it says so.
+#[test]
+fn a_proof_of_selection_shows_what_it_takes_for_data() {
+    let folder = Folder::new();
+    let bound = "within = \"run\"\nmax_channel = \"selection\"\n";
+    folder.write("p.toml", format!("data = [\"input:memory.**\"]\n{}", policy(bound)));
+    let check = ["check", &step(LATER), "--policy", "p.toml", "--certificate", "proof.json"];
+    folder.run(&check).ends(0);
+    let answer = folder.run(&["verify", "proof.json", &step(LATER)]).ends(0).quietly();
+    answer.finds(&["accepted: holds [run] within its bounds", "  given: `input:memory.**` is data"]);
+    let list: Value = serde_json::from_str(&folder.read("proof.json")).expect("JSON");
+    verify(&folder, &set(&list[0], "/evidence/refined/data", json!([])), LATER).ends(3).finds(&["refused: "]);
 }

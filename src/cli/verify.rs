@@ -219,12 +219,13 @@ mod tests {
         assert_eq!(within_bounds(&refined(bounds)), says);
     }
 
-    /// An entry of a report.
+    /// An entry of a report, in which 32 bits get through if anything does.
     fn entry(bounds: &str, reached: usize) -> InvariantReport {
+        let bits = if reached > 0 { r#""bits_per_step": {"at_most": 32, "exact": true},"# } else { "" };
         let text = format!(
             r#"{{"name": "", "within": "run", "from": [], "to": [], "verdict": "holds", "assumptions": [],
             "sources": 1, "sinks_reached": {reached}, "sinks": 1, "witness": [], "witnesses": [], "environment": [],
-            "opaque": [], "confirmed": "untested", "bounds": {bounds}}}"#
+            "opaque": [], {bits} "confirmed": "untested", "bounds": {bounds}}}"#
         );
         serde_json::from_str(&text).expect("an entry")
     }
@@ -234,14 +235,20 @@ mod tests {
         let path = r#"{"group": "g", "sink": "g", "sinks_reached": 1, "sinks": 1, "route": "step", "path": []}"#;
         let witness: crate::verdict::Witness = serde_json::from_str(path).expect("a path");
         let evidence = Evidence::Paths(vec![witness.clone()]);
-        let certificate = Certificate { verdict: Verdict::Violated, evidence, ..refined(Bounds::default()) };
-        let says = |bounds: &str| {
+        let of = |bits: u64| Certificate {
+            verdict: Verdict::Violated,
+            evidence: evidence.clone(),
+            bits_per_step: Some(bits),
+            ..refined(Bounds::default())
+        };
+        let says = |bounds: &str, bits: u64| {
             let entry =
                 InvariantReport { verdict: Verdict::Violated, witnesses: vec![witness.clone()], ..entry(bounds, 1) };
-            says_the_same(&entry, &certificate, &[])
+            says_the_same(&entry, &of(bits), &[])
         };
-        assert!(says("{}"));
-        assert!(!says(r#"{"max_bits_per_step": 1}"#));
+        assert!(says("{}", 32));
+        assert!(!says("{}", 64), "the entry says fewer bits than the certificate");
+        assert!(!says(r#"{"max_bits_per_step": 1}"#, 32));
     }
 
     /// A proof of bounds proves no other bounds, and no denial.

@@ -25,6 +25,7 @@ mod tests;
 pub(super) mod trace;
 mod windows;
 
+#[cfg(test)]
 use std::collections::BTreeSet;
 
 use super::Claim;
@@ -52,40 +53,27 @@ pub(super) struct CutElement {
     pub boxes: Vec<Vec<(u64, u64)>>,
 }
 
-/// A proof, or why there is none.
-pub(super) struct Outcome {
-    /// Empty if no source is demanded.
-    pub problems: Vec<String>,
+/// A proof: no source is demanded.
+pub(super) struct Proof<'c, 'a> {
+    pub trace: trace::Trace<'c, 'a>,
+    /// For each value of the line whether any element that is not cut is demanded.
+    pub demanded: Vec<bool>,
     /// The products at which [`Allowed::finite`] was made use of.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask; a certificate says that it is granted, not where"))]
+    #[cfg(test)]
     pub finite: BTreeSet<Site>,
 }
 
 /// Problems; empty if no source is demanded.
 pub(super) fn check(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Vec<String> {
-    prove(claim, allowed, cut).problems
+    prove(claim, allowed, cut).err().unwrap_or_default()
 }
 
-/// The same, with what the proof rests on.
-pub(super) fn prove(claim: &Claim<'_>, allowed: &Allowed<'_>, cut: &[CutElement]) -> Outcome {
-    let prove = |trace: &trace::Trace<'_, '_>| {
-        let facts = facts::Facts::new(trace, allowed);
-        let mut demands = demand::Demands::new(trace, &facts, cut);
-        demands.run();
-        Outcome { problems: demands.problems, finite: demands.sites }
-    };
-    match follow_all(claim, cut) {
-        Ok(trace) => prove(&trace),
-        Err(problem) => Outcome { problems: vec![problem], finite: BTreeSet::new() },
-    }
-}
-
-/// The line of a proof, and for each value of it whether any element that is not cut is demanded; or why there is no proof.
-pub(super) fn demanded<'c, 'a>(
+/// The proof, or why there is none.
+pub(super) fn prove<'c, 'a>(
     claim: &'c Claim<'a>,
     allowed: &Allowed<'_>,
     cut: &[CutElement],
-) -> Result<(trace::Trace<'c, 'a>, Vec<bool>), Vec<String>> {
+) -> Result<Proof<'c, 'a>, Vec<String>> {
     let trace = follow_all(claim, cut).map_err(|problem| vec![problem])?;
     let facts = facts::Facts::new(&trace, allowed);
     let mut demands = demand::Demands::new(&trace, &facts, cut);
@@ -94,7 +82,12 @@ pub(super) fn demanded<'c, 'a>(
         return Err(demands.problems);
     }
     let demanded = demands.demanded();
-    Ok((trace, demanded))
+    Ok(Proof {
+        #[cfg(test)]
+        finite: demands.sites,
+        trace,
+        demanded,
+    })
 }
 
 fn follow_all<'c, 'a>(claim: &'c Claim<'a>, cut: &[CutElement]) -> Result<trace::Trace<'c, 'a>, String> {

@@ -45,10 +45,11 @@ pub(super) fn check(
         Ok(cut) => cut,
         Err(problem) => return vec![problem],
     };
-    let (trace, demanded) = match backward::demanded(claim, allowed, &cut) {
-        Ok(found) => found,
+    let proof = match backward::prove(claim, allowed, &cut) {
+        Ok(proof) => proof,
         Err(problems) => return problems,
     };
+    let trace = proof.trace;
     let mut pivots = vec![None; trace.values.len()];
     let mut is_truth = vec![false; cut.len()];
     for (value, position) in &trace.cuts {
@@ -58,7 +59,7 @@ pub(super) fn check(
     }
     let count = trace.values.len();
     let mut forms = Forms {
-        is_between: between(&trace, &demanded),
+        is_between: between(&trace, &proof.demanded),
         never_negative: never_negative(&trace),
         trace: &trace,
         data,
@@ -323,9 +324,8 @@ impl Forms<'_, '_, '_> {
         let edges = trace.claim.edges.iter().filter(|edge| edge.to == (maker.graph, position));
         let outputs: Vec<Instance> =
             edges.filter_map(|edge| trace.outputs.get(edge.from.0)?.get(edge.from.1)).copied().collect();
-        let stops = |(at, value): (usize, &Value)| {
-            self.pivots[at].is_some() || value.shape.class == Class::Boolean && self.is_scalar(at as Instance)
-        };
+        let stops =
+            |(at, value): (usize, &Value)| value.shape.class == Class::Boolean && self.is_scalar(at as Instance);
         let stops: Vec<bool> = trace.values.iter().enumerate().map(stops).collect();
         let needed = needed(trace, outputs, &stops);
         let mut made_of = trace

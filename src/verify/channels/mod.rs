@@ -12,6 +12,8 @@ mod forms;
 mod operations;
 mod reach;
 mod signs;
+#[cfg(test)]
+mod tests;
 
 use super::Claim;
 use super::backward::{self, Allowed};

@@ -38,7 +38,7 @@ impl Forms<'_, '_, '_> {
         let index = self.is_discrete(value) && reached().all(|at| operands[at].index);
         let mut form = Form { uniform, index, ..Form::content(pivots, String::new()) };
         if reached().all(|at| operands[at].power.is_some()) {
-            form.power = self.power(node, kind, &operands);
+            form.power = self.power(node, kind, &operands).filter(|_| !self.is_discrete(value));
             if let Some((_, 0)) = form.power {
                 // The carried number cancels, but for rounding.
                 form.power = None;
@@ -213,10 +213,31 @@ fn keeps_zero(kind: Kind) -> bool {
 
 /// Operations of optimizers: one element at a time, and moving elements about.
 fn is_of_optimizers(kind: Kind) -> bool {
-    let is_compared = matches!(kind, Kind::Compare | Kind::IsFinite | Kind::And | Kind::Or | Kind::Xor | Kind::Not);
-    let moves = matches!(
+    matches!(
         kind,
-        Kind::Reshape | Kind::Transpose | Kind::Slice | Kind::Reverse | Kind::Concatenate | Kind::Pad | Kind::Square
-    );
-    moves || is_elementwise(kind) && !is_compared
+        Kind::Add
+            | Kind::Subtract
+            | Kind::Multiply
+            | Kind::Divide
+            | Kind::Negate
+            | Kind::Abs
+            | Kind::Sign
+            | Kind::Square
+            | Kind::Sqrt
+            | Kind::Rsqrt
+            | Kind::Cbrt
+            | Kind::Power
+            | Kind::Maximum
+            | Kind::Minimum
+            | Kind::Clamp
+            | Kind::Select
+            | Kind::Convert
+            | Kind::ReducePrecision
+            | Kind::Reshape
+            | Kind::Transpose
+            | Kind::Slice
+            | Kind::Reverse
+            | Kind::Concatenate
+            | Kind::Pad
+    )
 }
