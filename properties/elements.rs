@@ -69,9 +69,7 @@ pub fn listed(elements: &Elements, extents: &[u64]) -> Vec<bool> {
     let holds = |set: &Intervals, at: u64| set.as_slice().iter().any(|(start, end)| (*start..*end).contains(&at));
     let is_in = |index: Vec<u64>| match elements {
         Elements::All => true,
-        Elements::Boxes(cells) => {
-            cells.iter().any(|cell| cell.iter().zip(&index).all(|(set, at)| holds(set, *at)))
-        }
+        Elements::Boxes(cells) => cells.iter().any(|cell| cell.iter().zip(&index).all(|(set, at)| holds(set, *at))),
     };
     indices(extents).into_iter().map(is_in).collect()
 }
@@ -130,7 +128,13 @@ impl<'p, 'g> Runs<'p, 'g> {
     }
 
     /// Where the outputs change if an element of an input does.
-    pub fn changed(&self, input: usize, position: usize, random: &mut Random, tries: usize) -> Result<Pattern, ExecError> {
+    pub fn changed(
+        &self,
+        input: usize,
+        position: usize,
+        random: &mut Random,
+        tries: usize,
+    ) -> Result<Pattern, ExecError> {
         let shape = &self.shapes[input];
         let mut changed: Pattern = Vec::new();
         for (inputs, before) in &self.bases {
@@ -143,7 +147,9 @@ impl<'p, 'g> Runs<'p, 'g> {
                 let outputs = self.program.run(inputs)?;
                 let after = bits(&outputs);
                 changed.resize(after.len(), Vec::new());
-                for ((changed, tensor), (before, after)) in changed.iter_mut().zip(&outputs).zip(before.iter().zip(&after)) {
+                for ((changed, tensor), (before, after)) in
+                    changed.iter_mut().zip(&outputs).zip(before.iter().zip(&after))
+                {
                     let count = tensor.element_count();
                     changed.resize(count, false);
                     let width = after.len() / count.max(1);

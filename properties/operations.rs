@@ -12,10 +12,35 @@ pub struct Writer<'r> {
 
 /// Operations that the writer knows.
 pub const OPERATIONS: &[&str] = &[
-    "tanh", "add", "compare", "select", "clamp", "convert", "broadcast_in_dim", "reshape", "transpose", "slice",
-    "reverse", "concatenate", "pad", "reduce", "reduce_window", "sort", "dot_general", "convolution", "fft", "cholesky",
-    "triangular_solve", "dynamic_slice", "dynamic_update_slice", "gather", "batched_gather", "scatter",
-    "batched_scatter", "top_k", "map",
+    "tanh",
+    "add",
+    "compare",
+    "select",
+    "clamp",
+    "convert",
+    "broadcast_in_dim",
+    "reshape",
+    "transpose",
+    "slice",
+    "reverse",
+    "concatenate",
+    "pad",
+    "reduce",
+    "reduce_window",
+    "sort",
+    "dot_general",
+    "convolution",
+    "fft",
+    "cholesky",
+    "triangular_solve",
+    "dynamic_slice",
+    "dynamic_update_slice",
+    "gather",
+    "batched_gather",
+    "scatter",
+    "batched_scatter",
+    "top_k",
+    "map",
 ];
 
 fn dimensions(extents: &[usize]) -> String {
@@ -261,7 +286,10 @@ impl<'r> Writer<'r> {
                     }
                 };
                 let x = self.input(&from);
-                self.finish(&format!("stablehlo.fft {x}, type = {kind}, length = [{lengths}] : ({from}) -> {to}"), &[to])
+                self.finish(
+                    &format!("stablehlo.fft {x}, type = {kind}, length = [{lengths}] : ({from}) -> {to}"),
+                    &[to],
+                )
             }
             "cholesky" => {
                 let batch = self.shape(0, 1);
@@ -414,7 +442,8 @@ impl<'r> Writer<'r> {
             let contracting: Vec<usize> = (batch.len()..batch.len() + contracted.len()).map(place).collect();
             let shape: Vec<usize> = order.iter().map(|axis| extents[*axis]).collect();
             let fixed: Vec<usize> = batched.iter().chain(&contracting).copied().collect();
-            let free: Vec<usize> = (0..shape.len()).filter(|axis| !fixed.contains(axis)).map(|axis| shape[axis]).collect();
+            let free: Vec<usize> =
+                (0..shape.len()).filter(|axis| !fixed.contains(axis)).map(|axis| shape[axis]).collect();
             (shape, batched, contracting, free)
         };
         let left = side(vec![2, 3]);
@@ -454,8 +483,7 @@ impl<'r> Writer<'r> {
         let rank = operand.len();
         let window: Vec<usize> = operand.iter().map(|extent| 1 + self.random.below(*extent)).collect();
         let first = usize::from(batched);
-        let mut indexed: Vec<usize> =
-            self.permutation(rank).into_iter().filter(|axis| *axis >= first).collect();
+        let mut indexed: Vec<usize> = self.permutation(rank).into_iter().filter(|axis| *axis >= first).collect();
         indexed.truncate(1 + self.random.below(indexed.len()));
         (operand, window, indexed)
     }

@@ -249,7 +249,12 @@ mod tests {
     fn a_report_says_the_bounds_that_its_certificate_proves() {
         let bounds = Bounds { max_channel: None, max_bits_per_step: Some(32) };
         let says = |entry: &InvariantReport, bounds| says_the_same(entry, &refined(bounds), &[]);
+        let entry = |bounds: &str, reached: usize| {
+            let bits = crate::verdict::Bits { at_most: reached as u64, exact: true };
+            InvariantReport { bits_per_step: Some(bits), ..entry(bounds, reached) }
+        };
         assert!(says(&entry(r#"{"max_bits_per_step": 32}"#, 1), bounds));
+        assert!(!says(&entry(r#"{"max_bits_per_step": 32}"#, 33), bounds));
         assert!(!says(&entry(r#"{"max_bits_per_step": 1}"#, 1), bounds));
         assert!(!says(&entry("{}", 0), bounds));
         assert!(!says(&entry("{}", 1), Bounds::default()));

@@ -101,11 +101,7 @@ pub fn refine(system: &System<'_>, question: &Question<'_>) -> Result<Refined, L
 }
 
 /// The same, where some elements of inputs are source too.
-pub fn refine_from(
-    system: &System<'_>,
-    question: &Question<'_>,
-    begin: &[(Port, Elements)],
-) -> Result<Refined, Limit> {
+pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port, Elements)]) -> Result<Refined, Limit> {
     let Question { sources, counted, assumed, ends, cut } = *question;
     let cut: FxHashSet<_> = cut.iter().map(|(graph, from, to)| (*graph as u32, *from, *to)).collect();
     let closed: Vec<_> =

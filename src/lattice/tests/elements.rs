@@ -115,29 +115,27 @@ proptest! {
 /// Two shapes of equally many elements, and some of them.
 fn reshapes() -> impl Strategy<Value = (Vec<u64>, Vec<u64>, Vec<bool>)> {
     let factors = prop::collection::vec(prop::sample::select(vec![1u64, 1, 2, 2, 3]), 0..5);
-    (factors, any::<u64>(), any::<bool>(), any::<u64>()).prop_map(
-        |(factors, cuts, shuffled, seed)| {
-            // Neighbouring factors are multiplied here and there, in one order and in another.
-            let merge = |factors: &[u64], cuts: u64| {
-                let mut shape: Vec<u64> = Vec::new();
-                for (position, factor) in factors.iter().enumerate() {
-                    match shape.last_mut() {
-                        Some(last) if cuts >> position & 1 == 1 => *last *= factor,
-                        _ => shape.push(*factor),
-                    }
+    (factors, any::<u64>(), any::<bool>(), any::<u64>()).prop_map(|(factors, cuts, shuffled, seed)| {
+        // Neighbouring factors are multiplied here and there, in one order and in another.
+        let merge = |factors: &[u64], cuts: u64| {
+            let mut shape: Vec<u64> = Vec::new();
+            for (position, factor) in factors.iter().enumerate() {
+                match shape.last_mut() {
+                    Some(last) if cuts >> position & 1 == 1 => *last *= factor,
+                    _ => shape.push(*factor),
                 }
-                shape
-            };
-            let mut other = factors.clone();
-            if shuffled {
-                other.reverse();
             }
-            let (from, to) = (merge(&factors, cuts), merge(&other, cuts >> 8));
-            let count = from.iter().product::<u64>();
-            let drawn = |position: u64| seed.rotate_left((position * 7 % 64) as u32) & 3 == 0;
-            (from, to, (0..count).map(drawn).collect())
-        },
-    )
+            shape
+        };
+        let mut other = factors.clone();
+        if shuffled {
+            other.reverse();
+        }
+        let (from, to) = (merge(&factors, cuts), merge(&other, cuts >> 8));
+        let count = from.iter().product::<u64>();
+        let drawn = |position: u64| seed.rotate_left((position * 7 % 64) as u32) & 3 == 0;
+        (from, to, (0..count).map(drawn).collect())
+    })
 }
 
 #[test]

@@ -6,10 +6,8 @@ const EXTENTS: [u64; 2] = [2, 3];
 /// Numbers 0 and 1 are boolean tensors, number 2 is a tensor that is compared with 5 and with 6; at most 12 elements.
 fn literals() -> impl Strategy<Value = Literal> {
     let atom = prop::sample::select(vec![Atom::True(0), Atom::True(1), Atom::Equals(2, 5), Atom::Equals(2, 6)]);
-    let map = (0i64..3, 0i64..3, 0i64..3).prop_map(|(offset, row, column)| Affine {
-        offset,
-        strides: vec![row, column].into(),
-    });
+    let map = (0i64..3, 0i64..3, 0i64..3)
+        .prop_map(|(offset, row, column)| Affine { offset, strides: vec![row, column].into() });
     (atom, map, any::<bool>()).prop_map(|(atom, map, negated)| Literal { atom, map, negated })
 }
 

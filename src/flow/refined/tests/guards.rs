@@ -118,12 +118,7 @@ fn masks_move_with_what_they_mask() {
         );
         step(&[("x", "2x4xf32"), ("m", "2x4xi1")], &body, &[("sink", "4x2xf32", "out")], "")
     };
-    let moves = |of: &str| {
-        [
-            format!("stablehlo.transpose %{of}, dims = [1, 0]"),
-            format!("stablehlo.reshape %{of}"),
-        ]
-    };
+    let moves = |of: &str| [format!("stablehlo.transpose %{of}, dims = [1, 0]"), format!("stablehlo.reshape %{of}")];
     let (masks, values) = (moves("m"), moves("a"));
     for (position, mask) in masks.iter().enumerate() {
         for (other, value) in values.iter().enumerate() {
@@ -206,10 +201,7 @@ fn the_last_branch_takes_every_index_out_of_range() {
 #[test]
 fn a_source_on_constants_still_seeds() {
     let graph = |made: &str, last: &str| example(&format!("    {made} loc(\"step/probe/op\")\n    {last}"));
-    leaks(&graph(
-        "%c = stablehlo.constant dense<0.0> : tensor<8xf32>",
-        "%out = stablehlo.add %y, %c : tensor<8xf32>",
-    ));
+    leaks(&graph("%c = stablehlo.constant dense<0.0> : tensor<8xf32>", "%out = stablehlo.add %y, %c : tensor<8xf32>"));
     leaks(&graph(
         "%c = stablehlo.multiply %zeros, %zeros : tensor<8xf32>",
         "%out = stablehlo.maximum %zeros, %c : tensor<8xf32>",
@@ -372,7 +364,8 @@ fn conditions_pass_calls() {
     %a = call @where(%m, %s, %x) : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     %out = call @where(%{mask}, %a, %x) : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>"
         );
-        let rest = "  func.func private @where(%c: tensor<4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
+        let rest =
+            "  func.func private @where(%c: tensor<4xi1>, %a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
     %r = stablehlo.select %c, %a, %b : tensor<4xi1>, tensor<4xf32>
     return %r : tensor<4xf32>\n  }";
         step(&[("x", "4xf32"), ("m", "4xi1")], &body, &[("sink", "4xf32", "out")], rest)
