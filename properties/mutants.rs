@@ -234,9 +234,10 @@ struct Fixed {
 
 impl Resolve for Fixed {
     fn resolve(&self, selectors: &[String], _: usize, _: &TrainingGraph) -> Result<Matched, String> {
-        match &*selectors[0] {
-            "from" => Ok(self.from.clone()),
-            _ => Ok(Matched { outputs: self.to.clone(), ..Matched::default() }),
+        match selectors.first().map(|selector| &**selector) {
+            Some("from") => Ok(self.from.clone()),
+            Some(_) => Ok(Matched { outputs: self.to.clone(), ..Matched::default() }),
+            None => Ok(Matched::default()), // inputs that a policy declares: none
         }
     }
 }
