@@ -139,8 +139,8 @@ impl Step {
         // The optimizer, and what is carried.
         for layer in 0..layers as usize {
             let mut row = Vec::new();
-            for at in 0..width as usize / 4 {
-                let (parameter, moment) = (step.parameters[layer][at], moments[layer][at]);
+            for (at, moment) in moments[layer].iter().copied().enumerate().take(width as usize / 4) {
+                let parameter = step.parameters[layer][at];
                 let gradient = step.node(TENSOR);
                 for column in 4 * at..4 * at + 4 {
                     step.edges.push((cotangents[step.activations[layer][column] as usize], gradient));

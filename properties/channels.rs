@@ -126,6 +126,7 @@ fn pivots_must_be_there_and_cut_what_they_are_said_to_cut() {
         let first = |evidence: &mut RefinedEvidence, change: &dyn Fn(&mut CutElement)| {
             evidence.channels[0].pivots.iter_mut().for_each(change);
         };
+        #[allow(clippy::type_complexity, reason = "a list of ways to tamper, each with its name")]
         let tampers: [(&str, &dyn Fn(&mut CutElement)); 6] = [
             ("the value is the first input", &|pivot| pivot.value = 0),
             ("the value is not there", &|pivot| pivot.value = u32::MAX),

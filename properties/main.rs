@@ -4,7 +4,6 @@ mod capture;
 mod channels;
 mod command;
 mod corpus;
-mod elements;
 #[cfg(feature = "exec")]
 mod exec;
 mod floors;
@@ -15,11 +14,9 @@ mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 mod mutants;
-mod operations;
 mod policy;
 mod precision;
 mod readme;
-mod refined;
 mod regressions;
 mod render;
 mod repairs;

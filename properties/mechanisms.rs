@@ -218,8 +218,7 @@ fn the_violations_of_real_steps_are_named_as_judged() {
     }
     let found: Vec<_> = found.iter().map(|(name, step, run)| (&**name, *step, *run)).collect();
     let judged: Vec<_> = JUDGED.to_vec();
-    for wrong in found.iter().filter(|it| !judged.contains(it)).chain(judged.iter().filter(|it| !found.contains(it))) {
-        println!("{wrong:?}");
-    }
-    assert!(found == judged, "the rows above are only on one side");
+    let one_side = found.iter().filter(|it| !judged.contains(it)).chain(judged.iter().filter(|it| !found.contains(it)));
+    let one_side: Vec<String> = one_side.map(|it| format!("{it:?}")).collect();
+    assert!(found == judged, "only on one side: {one_side:?}");
 }

@@ -250,6 +250,9 @@ fn is_refused(
     evidence: Evidence,
 ) -> bool {
     let certificate = Certificate {
+        assume: Vec::new(),
+        bits_per_step: None,
+        cut: Vec::new(),
         version: CERTIFICATE_VERSION,
         digests: vec![graph.digest()],
         names: Vec::new(),

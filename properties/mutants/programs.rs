@@ -136,6 +136,9 @@ impl Step {
     fn refuses(&self, within: Within, to: &[usize], evidence: Evidence) -> bool {
         let path = |output: &usize| format!("output:{}", self.graph.function(self.graph.entry()).outputs[*output]);
         let certificate = Certificate {
+            assume: Vec::new(),
+            bits_per_step: None,
+            cut: Vec::new(),
             version: CERTIFICATE_VERSION,
             digests: vec![self.graph.digest()],
             names: Vec::new(),

@@ -50,12 +50,11 @@ pub fn capacity(system: &System<'_>, leak: &Leak, sinks: &[Port], beyond: Option
     // what two parts have in common is counted once, and so is a tensor that is computed twice.
     let by_part = cut(system, leak, sinks, &parts(leak), limits);
     let by_tensor = cut(system, leak, sinks, &tensors(leak), limits);
-    let best = match (by_part, by_tensor) {
+    match (by_part, by_tensor) {
         (Some(part), Some(tensor)) if tensor.bits <= part.bits => Some(tensor),
         (Some(part), _) => Some(part),
         (None, tensor) => tensor,
-    };
-    best
+    }
 }
 
 /// What the nodes of a leak stand for: several may be one.

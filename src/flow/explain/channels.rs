@@ -132,8 +132,10 @@ impl<'l, 'g> Channels<'l, 'g> {
             let before = candidates.len();
             candidates.retain(|candidate| {
                 let input = self.leak.edges[candidate.edge].to as usize;
-                !candidate.applied.iter().any(|node| self.beyond_timing.contains(*node as usize))
-                    && !(candidate.only_for_tests && used_otherwise.contains(input))
+                let is_reached_otherwise =
+                    candidate.applied.iter().any(|node| self.beyond_timing.contains(*node as usize));
+                let is_used_otherwise = candidate.only_for_tests && used_otherwise.contains(input);
+                !is_reached_otherwise && !is_used_otherwise
             });
             if candidates.len() == before {
                 break;

@@ -438,7 +438,7 @@ fn from_bytes(hexadecimal: &str, element: &ElementType) -> Option<Vec<Scalar>> {
         _ => return None, // booleans are packed in a way of their own
     };
     let digits = 2 * (width as usize / 8);
-    if hexadecimal.len() % digits != 0 || hexadecimal.len() as u64 > digits as u64 * MOST_ELEMENTS {
+    if !hexadecimal.len().is_multiple_of(digits) || hexadecimal.len() as u64 > digits as u64 * MOST_ELEMENTS {
         return None;
     }
     let bytes = hexadecimal.as_bytes().chunks(digits).map(|chunk| {

@@ -311,7 +311,8 @@ impl<'m, 'g> Machine<'m, 'g> {
         let graph = self.graph;
         let taken = graph.operands(operation).iter().chain(&interior.captures);
         let labelled = taken.copied().any(|value| self.fact(value).is_labelled());
-        !labelled && !interior.holds_source && !(self.world_is_labelled && self.transfer.has_effects(operation))
+        let meets_world = self.world_is_labelled && self.transfer.has_effects(operation);
+        !labelled && !interior.holds_source && !meets_world
     }
 
     fn unlabelled(&mut self, operation: OperationId) {
@@ -371,7 +372,7 @@ impl<'m, 'g> Machine<'m, 'g> {
         let index = graph.operands(operation)[0];
         let index_fact = self.fact(index);
         if index_fact.is_labelled() && self.transfer.has_effects(operation) {
-            index_fact.terms.iter().for_each(|term| self.into_world(term.node));
+            index_fact.terms.iter().for_each(|term| self.reach_world(term.node));
         }
         for (position, result) in graph.results(operation).iter().enumerate() {
             let given: Vec<Fact> = taken
@@ -520,8 +521,8 @@ impl<'m, 'g> Machine<'m, 'g> {
         let operands = self.facts_of(self.graph.operands(operation).iter().copied());
         let instance = self.child(operation, None, true, repeating.outer);
         self.frame().instance = instance;
-        for position in 0..operands.len() {
-            self.carry_in(&repeating, position, &operands[position]);
+        for (position, operand) in operands.iter().enumerate() {
+            self.carry_in(&repeating, position, operand);
         }
         self.tasks.push(Task::RepeatedBody(repeating));
         self.tasks.push(self.region(condition));
@@ -589,13 +590,13 @@ impl<'m, 'g> Machine<'m, 'g> {
             self.begin_pass(repeating);
             return;
         }
-        for position in 0..given.len() {
+        for (position, fact) in given.iter().enumerate() {
             if self.is_passed_through(operation, position) {
                 continue;
             }
             for argument in [condition, body].into_iter().filter_map(|region| graph.arguments(region).get(position)) {
                 let carried = self.fact(argument);
-                link_to_covering(self.leak, &given[position].terms, &carried.terms, repeating.invariant, argument);
+                link_to_covering(self.leak, &fact.terms, &carried.terms, repeating.invariant, argument);
             }
         }
         self.end_repeating(&repeating);
@@ -608,7 +609,7 @@ impl<'m, 'g> Machine<'m, 'g> {
         let carried = self.facts_of(self.graph.arguments(condition).iter());
         self.frame().instance = repeating.outer;
         if predicate.is_labelled() && self.transfer.has_effects(operation) {
-            predicate.terms.iter().for_each(|term| self.into_world(term.node));
+            predicate.terms.iter().for_each(|term| self.reach_world(term.node));
         }
         for (position, result) in self.graph.results(operation).iter().enumerate() {
             if self.is_passed_through(operation, position) {
@@ -638,7 +639,7 @@ impl<'m, 'g> Machine<'m, 'g> {
     }
 
     /// Something labelled reaches the world.
-    pub(super) fn into_world(&mut self, node: u32) {
+    pub(super) fn reach_world(&mut self, node: u32) {
         self.reached_world = true;
         self.leak.add_edge(node, self.world, Dependence::Opaque);
     }

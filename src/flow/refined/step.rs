@@ -22,7 +22,7 @@ impl Machine<'_, '_> {
             let node = self.leak.add_node(place, Elements::All, false);
             self.leak.sources.push(node);
             if self.transfer.has_effects(operation) {
-                self.into_world(node);
+                self.reach_world(node);
             }
             let mut fact = self.nothing_known(result);
             fact.terms = Rc::new([Term { elements: Elements::All, guard: Guard::always(), opaque: false, node }]);
@@ -42,7 +42,7 @@ impl Machine<'_, '_> {
         let effects = self.transfer.has_effects(operation);
         if effects {
             for term in facts.iter().flat_map(|fact| fact.terms.iter()) {
-                self.into_world(term.node);
+                self.reach_world(term.node);
             }
         }
         for result in graph.results(operation).iter() {
@@ -89,7 +89,7 @@ impl Machine<'_, '_> {
         let hidden = self.transfer.opacity(operation) == Opacity::HiddenState;
         if hidden {
             for term in operands.iter().flat_map(|fact| fact.terms.iter()) {
-                self.into_world(term.node);
+                self.reach_world(term.node);
             }
         }
         for (position, result) in graph.results(operation).iter().enumerate() {
@@ -259,7 +259,7 @@ impl Machine<'_, '_> {
             let begun = Term { elements: Elements::All, guard: Guard::always(), opaque: false, node };
             label.add(Elements::All, Guard::always(), &begun, Dependence::Data);
             if self.transfer.has_effects(operation) {
-                self.into_world(node);
+                self.reach_world(node);
             }
         }
     }
@@ -362,13 +362,16 @@ impl Machine<'_, '_> {
 
     /// Operations that only show elements of an operand elsewhere: everything known of it moves along.
     fn moved(&mut self, operation: OperationId, kind: Kind, operands: &[Fact], to: &[u64]) -> Option<Fact> {
-        let moves = match kind {
-            Kind::Broadcast | Kind::BroadcastInDim | Kind::Reshape | Kind::Transpose | Kind::Slice | Kind::Reverse => {
-                true
-            }
-            Kind::DynamicSlice => true,
-            _ => false,
-        };
+        let moves = matches!(
+            kind,
+            Kind::Broadcast
+                | Kind::BroadcastInDim
+                | Kind::Reshape
+                | Kind::Transpose
+                | Kind::Slice
+                | Kind::Reverse
+                | Kind::DynamicSlice
+        );
         if !moves {
             return None;
         }
@@ -706,7 +709,7 @@ impl Machine<'_, '_> {
     fn supported(&self, operation: OperationId, kind: Kind, operands: &[Fact], extents: &[u64]) -> Option<Support> {
         let values = self.graph.operands(operation);
         let says_something = |fact: &Fact| fact.support.is_some() || fact.truth.is_some() || fact.known.is_some();
-        if !operands.iter().any(|fact| says_something(fact)) && kind != Kind::Select {
+        if !operands.iter().any(says_something) && kind != Kind::Select {
             return None;
         }
         let own = |at: usize| -> Option<Support> {

@@ -170,86 +170,86 @@ fn as_positions(attribute: Option<&Attribute>) -> Option<Vec<usize>> {
 /// Whether each element of the result is made of the elements at the same index alone.
 pub fn is_element_by_element(kind: OperationKind) -> bool {
     use OperationKind as Kind;
-    match kind {
+    matches!(
+        kind,
         Kind::Abs
-        | Kind::Cbrt
-        | Kind::Ceil
-        | Kind::Convert
-        | Kind::Cosine
-        | Kind::CountLeadingZeros
-        | Kind::Exponential
-        | Kind::ExponentialMinusOne
-        | Kind::Floor
-        | Kind::Imag
-        | Kind::IsFinite
-        | Kind::Log
-        | Kind::LogPlusOne
-        | Kind::Logistic
-        | Kind::Negate
-        | Kind::Not
-        | Kind::PopulationCount
-        | Kind::Real
-        | Kind::ReducePrecision
-        | Kind::RoundNearestAfz
-        | Kind::RoundNearestEven
-        | Kind::Rsqrt
-        | Kind::Sign
-        | Kind::Sine
-        | Kind::Sqrt
-        | Kind::Tan
-        | Kind::Tanh
-        | Kind::UniformDequantize
-        | Kind::UniformQuantize => true,
-        Kind::Add
-        | Kind::And
-        | Kind::Atan2
-        | Kind::Compare
-        | Kind::Complex
-        | Kind::Divide
-        | Kind::Maximum
-        | Kind::Minimum
-        | Kind::Multiply
-        | Kind::Or
-        | Kind::Power
-        | Kind::Remainder
-        | Kind::ShiftLeft
-        | Kind::ShiftRightArithmetic
-        | Kind::ShiftRightLogical
-        | Kind::Subtract
-        | Kind::Xor
-        | Kind::Clamp
-        | Kind::Select
-        | Kind::BitcastConvert => true,
-        Kind::Acos
-        | Kind::Acosh
-        | Kind::Asin
-        | Kind::AsinAcosKernel
-        | Kind::Asinh
-        | Kind::Atan
-        | Kind::Atanh
-        | Kind::BesselI1e
-        | Kind::Conjugate
-        | Kind::Cosh
-        | Kind::Digamma
-        | Kind::Erf
-        | Kind::ErfInv
-        | Kind::Erfc
-        | Kind::IsInf
-        | Kind::IsNegInf
-        | Kind::IsPosInf
-        | Kind::Lgamma
-        | Kind::NextAfter
-        | Kind::Polygamma
-        | Kind::Sinh
-        | Kind::Square
-        | Kind::ChloTan
-        | Kind::MultiplyHigh
-        | Kind::Zeta
-        | Kind::ShardingConstraint
-        | Kind::Reshard
-        | Kind::PropagationBarrier => true,
-        _ => false,
-    }
+            | Kind::Cbrt
+            | Kind::Ceil
+            | Kind::Convert
+            | Kind::Cosine
+            | Kind::CountLeadingZeros
+            | Kind::Exponential
+            | Kind::ExponentialMinusOne
+            | Kind::Floor
+            | Kind::Imag
+            | Kind::IsFinite
+            | Kind::Log
+            | Kind::LogPlusOne
+            | Kind::Logistic
+            | Kind::Negate
+            | Kind::Not
+            | Kind::PopulationCount
+            | Kind::Real
+            | Kind::ReducePrecision
+            | Kind::RoundNearestAfz
+            | Kind::RoundNearestEven
+            | Kind::Rsqrt
+            | Kind::Sign
+            | Kind::Sine
+            | Kind::Sqrt
+            | Kind::Tan
+            | Kind::Tanh
+            | Kind::UniformDequantize
+            | Kind::UniformQuantize
+            | Kind::Add
+            | Kind::And
+            | Kind::Atan2
+            | Kind::Compare
+            | Kind::Complex
+            | Kind::Divide
+            | Kind::Maximum
+            | Kind::Minimum
+            | Kind::Multiply
+            | Kind::Or
+            | Kind::Power
+            | Kind::Remainder
+            | Kind::ShiftLeft
+            | Kind::ShiftRightArithmetic
+            | Kind::ShiftRightLogical
+            | Kind::Subtract
+            | Kind::Xor
+            | Kind::Clamp
+            | Kind::Select
+            | Kind::BitcastConvert
+            | Kind::Acos
+            | Kind::Acosh
+            | Kind::Asin
+            | Kind::AsinAcosKernel
+            | Kind::Asinh
+            | Kind::Atan
+            | Kind::Atanh
+            | Kind::BesselI1e
+            | Kind::Conjugate
+            | Kind::Cosh
+            | Kind::Digamma
+            | Kind::Erf
+            | Kind::ErfInv
+            | Kind::Erfc
+            | Kind::IsInf
+            | Kind::IsNegInf
+            | Kind::IsPosInf
+            | Kind::Lgamma
+            | Kind::NextAfter
+            | Kind::Polygamma
+            | Kind::Sinh
+            | Kind::Square
+            | Kind::ChloTan
+            | Kind::MultiplyHigh
+            | Kind::Zeta
+            | Kind::ShardingConstraint
+            | Kind::Reshard
+            | Kind::PropagationBarrier
+    )
 }
 
 impl Image {

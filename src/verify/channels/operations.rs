@@ -198,11 +198,17 @@ fn combined(kind: Kind, operands: &[Form], value: Instance, chosen_by: &mut Pivo
 
 /// Whether the result is 0 where the operand is. A product is not, if the other is infinite.
 fn keeps_zero(kind: Kind) -> bool {
-    match kind {
-        Kind::Negate | Kind::Convert | Kind::Reshape | Kind::Transpose | Kind::Slice | Kind::Reverse => true,
-        Kind::Broadcast | Kind::BroadcastInDim => true,
-        _ => false,
-    }
+    matches!(
+        kind,
+        Kind::Negate
+            | Kind::Convert
+            | Kind::Reshape
+            | Kind::Transpose
+            | Kind::Slice
+            | Kind::Reverse
+            | Kind::Broadcast
+            | Kind::BroadcastInDim
+    )
 }
 
 /// Operations of optimizers: one element at a time, and moving elements about.

@@ -154,7 +154,7 @@ impl Random {
                 Element::Float(kind) if binary => encode_float(kind, (drawn & 1) as f64),
                 _ if binary => drawn & 1,
                 Element::Float(kind) => encode_float(kind, float(drawn, finite)),
-                _ if drawn % 8 == 0 => drawn >> 8,
+                _ if drawn.is_multiple_of(8) => drawn >> 8,
                 _ => ((drawn >> 8) % 12).wrapping_sub(3),
             }
         };
