@@ -262,9 +262,6 @@ fn is_refused(
         carried: Vec::new(),
         terminal: Vec::new(),
         edges: Vec::new(),
-        assume: Vec::new(),
-        bits_per_step: None,
-        cut: Vec::new(),
         verdict,
         evidence,
     };

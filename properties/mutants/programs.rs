@@ -148,9 +148,6 @@ impl Step {
             carried: Vec::new(),
             terminal: Vec::new(),
             edges: Vec::new(),
-            assume: Vec::new(),
-            bits_per_step: None,
-            cut: Vec::new(),
             verdict: Verdict::Holds,
             evidence,
         };
