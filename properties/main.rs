@@ -16,9 +16,11 @@ mod generate;
 mod kernels;
 #[cfg(feature = "exec")]
 mod masks;
+mod mechanisms;
 #[path = "../fixtures/examples/model_graph.rs"] // the example for users runs
 mod model_graph;
 #[cfg(feature = "exec")]
+mod mutants;
 mod operations;
 mod policy;
 mod precision;

@@ -80,6 +80,12 @@ slips! {
     GuardsOverBackEdges,
     /// Conditions of one replica are kept for all.
     GuardsOverCollectives,
+    /// Conditions are kept over an operation that nobody looks into.
+    GuardsOverUnknown,
+    /// In the total order both zeros are one.
+    ZerosAlike,
+    /// A NaN is clamped to the lower bound.
+    NanClamped,
 
     // What hides.
     /// A product with a zero hides the other operand, be it infinite.
@@ -94,6 +100,8 @@ slips! {
     DrawsAlike,
     /// Operations with different regions are one value.
     BodiesAlike,
+    /// Operations on views of different lengths are one value.
+    LengthsAlike,
 
     // Loops, regions, cuts.
     /// What an iteration makes of labels is not looked at again.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::graph::{Attribute, Dense, ElementType, Elements as DenseElements, FloatKind, OperationKind, TrainingGraph};
 use crate::lattice::{Affine, Elements, Intervals};
+use crate::transfer::mutant::{Slip, slips};
 
 /// Constants of more different elements are not folded.
 const MOST_ELEMENTS: u64 = 4096;
@@ -216,7 +217,8 @@ fn fold(kind: OperationKind, operands: &[Scalar], from: &ElementType, to: &Eleme
     match (kind, operands) {
         (Kind::Select, [Integer(test), yes, no]) => Some(if *test != 0 { *yes } else { *no }),
         (Kind::Clamp, [low, value, high]) => {
-            if [low, value, high].into_iter().any(|scalar| matches!(scalar, Float(number) if number.is_nan())) {
+            let is_nan = |scalar: &Scalar| matches!(scalar, Float(number) if number.is_nan());
+            if [low, value, high].into_iter().any(is_nan) && !slips(Slip::NanClamped) {
                 return None;
             }
             let at_most = |a: Scalar, b: Scalar| compare("LE", a, b).map(|holds| !holds.is_zero());

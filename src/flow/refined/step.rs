@@ -49,7 +49,8 @@ impl Machine<'_, '_> {
             let mut label = LabelBuilder::default();
             // A condition ends here: who knows which devices it hears from.
             for term in facts.iter().flat_map(|fact| fact.terms.iter()) {
-                label.add(Elements::All, Guard::always(), term, Dependence::Opaque);
+                let kept = slips(Slip::GuardsOverUnknown).then(|| term.guard.clone());
+                label.add(Elements::All, kept.unwrap_or_else(Guard::always), term, Dependence::Opaque);
             }
             if effects && self.world_is_labelled {
                 label.add(Elements::All, Guard::always(), &self.world_term(), Dependence::Opaque);
@@ -355,7 +356,8 @@ impl Machine<'_, '_> {
     }
 
     fn shaped_view(&self, fact: &Fact, value: ValueId) -> (View, Option<Box<[u64]>>) {
-        (fact.view.clone(), self.extents(value).map(Vec::into_boxed_slice))
+        let extents = self.extents(value).filter(|_| !slips(Slip::LengthsAlike));
+        (fact.view.clone(), extents.map(Vec::into_boxed_slice))
     }
 
     /// Operations that only show elements of an operand elsewhere: everything known of it moves along.
@@ -609,7 +611,7 @@ impl Machine<'_, '_> {
             (Some(constant), None) => (1, constant, true),
             _ => return None,
         };
-        if total {
+        if total && !slips(Slip::ZerosAlike) {
             return None; // it tells zeros apart
         }
         if let Some(truth) = of(varying) {
