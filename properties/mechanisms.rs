@@ -192,8 +192,15 @@ const JUDGED: &[(&str, &str, &str)] = &[
     ("sort_rows_leak", "OL118", "OL118"),
     ("stacked_layers_flag_leak", "OL112", "OL112"),
     ("stacked_layers_scan_leak", "OL112", "OL112"),
+    ("stacked_rows_leak", "OL112", "OL112"),
     ("tied_embedding", "OL115", "OL115"),
+    ("token_routing_multiply", "OL123", "OL123"),
+    ("token_routing_where", "OL123", "OL123"),
+    ("token_routing_where_leak", "OL112", "OL112"),
+    ("update_slice_leak", "OL112", "OL112"),
     ("while_on_score", "OL100", "OL100"),
+    ("zero_inside_scope", "OL114", "OL114"),
+    ("zero_stack_leak", "OL114", "OL114"),
     ("zeros_times", "OL123", "OL123"),
 ];
 
