@@ -387,3 +387,15 @@ proptest! {
         prop_assert!(batch_norm_training(real.view(), other.view(), other.view(), 0.1, number).is_err() || number < shape.len());
     }
 }
+
+#[test]
+fn a_window_larger_than_any_array_is_refused() {
+    let window = Window {
+        window_dimensions: vec![usize::MAX],
+        window_strides: vec![1],
+        base_dilations: vec![1],
+        window_dilations: vec![usize::MAX],
+        padding: vec![(0, 0)],
+    };
+    assert!(Windows::new(&[3], &window).is_err());
+}

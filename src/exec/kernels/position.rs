@@ -161,13 +161,13 @@ impl Taps {
             require(tap.stride > 0 && tap.base_dilation > 0 && tap.window_dilation > 0, operation, || {
                 "strides and dilations are at least 1".to_string()
             })?;
-            // All in 128 bits: attributes may be as large as 64 bits.
+            // All in 128 bits: attributes may be as large as 64 bits, and the product of two of them is too large to matter.
             let dilated = |size: usize, dilation: usize| match size {
                 0 => 0,
-                size => (size as i128 - 1) * dilation as i128 + 1,
+                size => (size as i128 - 1).saturating_mul(dilation as i128).saturating_add(1),
             };
             let (low, high) = (i128::from(tap.padding.0), i128::from(tap.padding.1));
-            let padded = dilated(tap.size, tap.base_dilation) + low + high;
+            let padded = dilated(tap.size, tap.base_dilation).saturating_add(low).saturating_add(high);
             let span = dilated(tap.window, tap.window_dilation);
             let places = if padded <= 0 || span > padded { 0 } else { (padded - span) / tap.stride as i128 + 1 };
             let places = usize::try_from(places).unwrap_or(usize::MAX);
