@@ -1,14 +1,19 @@
 //! How long a check takes, on the inputs that the tests use: reading, the whole check from text to verdict, and the flow
-//! analysis alone. Throughput in bytes of text. Compare with MLIR's own parser on the same file:
+//! analysis alone, also on every step whose truth was measured (`every_step`) and on synthetic steps of 10^5 and 10^6 edges with
+//! carried ones (`layered`). Throughput in bytes of text, in operations or in edges. Compare with MLIR's own parser on the same file:
 //! `python benches/mlir_parse.py benches/inputs/llama_8b.mlir` (needs jaxlib), in the same minute on the same machine.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
+mod layered;
+
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use layered::{Layered, Step};
 use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Sources, System, propagate};
-use openloop::graph::PairingOverride;
+use openloop::graph::{CarriedPairs, GraphBuilder, OperationKind, PairingOverride, TrainingGraph, ValueId};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
 use openloop::verdict::{Verdict, Within};
@@ -24,9 +29,6 @@ const INPUTS: &[(&str, &str, &str, Verdict)] = &[
 ];
 
 const BELIEFS: &str = "output:**.beliefs.**";
-
-/// Steps whose truth was measured, for naive reachability beside the refined labels.
-const STEPS: &[&str] = &["d_routing_where", "c_shared_clip", "e2_prio_td_state", "b_brainlike", "a_naive_grpo"];
 
 fn select(text: &str) -> Vec<Selector> {
     vec![Selector::parse(text).expect("a selector")]
@@ -58,60 +60,128 @@ fn benches(criterion: &mut Criterion) {
             bencher.iter(|| openloop::capture::read(black_box(&bytes)).expect("a graph"));
         });
         group.bench_function("check", |bencher| bencher.iter(|| check(black_box(&bytes), &policy)));
-        let graph = openloop::capture::read(&bytes).expect("a graph");
+        let subject = Subject::of(openloop::capture::read(&bytes).expect("a graph"));
+        group.bench_function("flow", |bencher| bencher.iter(|| black_box(&subject).whole_tensors()));
+        group.bench_function("refined", |bencher| bencher.iter(|| black_box(&subject).parts_and_conditions()));
+        group.finish();
+    }
+    every_step(criterion, root);
+    synthetic_steps(criterion);
+}
+
+/// A graph that is read already, and what is asked of it.
+struct Subject {
+    graph: TrainingGraph,
+    sources: Sources,
+    pairs: CarriedPairs,
+}
+
+impl Subject {
+    fn of(graph: TrainingGraph) -> Subject {
         let scope = select("scope:probe_reward")[0].resolve(&graph);
         let mut sources = Sources::default();
         sources.add(0, scope.operations, scope.inputs);
         let pairs = graph.carried_pairs(&PairingOverride::default()).expect("pairs");
-        group.bench_function("flow", |bencher| {
-            bencher.iter(|| {
-                let mut system = System::new([black_box(&graph)]);
-                system.carry(0, &pairs);
-                propagate(&system, &sources, Crossings::within(Within::Run))
-            });
-        });
+        Subject { graph, sources, pairs }
+    }
+
+    fn system(&self) -> System<'_> {
+        let mut system = System::new([&self.graph]);
+        system.carry(0, &self.pairs);
+        system
+    }
+
+    fn whole_tensors(&self) {
+        black_box(propagate(&self.system(), &self.sources, Crossings::within(Within::Run)));
+    }
+
+    fn parts_and_conditions(&self) {
         let question = Question {
-            sources: &sources,
+            sources: &self.sources,
             counted: Crossings::within(Within::Run),
             assumed: &Assumed::default(),
             ends: &[],
             cut: &[],
         };
-        group.bench_function("refined", |bencher| {
-            bencher.iter(|| {
-                let mut system = System::new([black_box(&graph)]);
-                system.carry(0, &pairs);
-                refine(&system, &question)
-            });
-        });
-        group.finish();
+        black_box(refine(&self.system(), &question)).expect("no limit is hit");
     }
-    naive_and_refined(criterion, root);
 }
 
-/// Reachability over whole tensors beside parts and conditions, both on graphs that are read already.
-fn naive_and_refined(criterion: &mut Criterion, root: &std::path::Path) {
-    let mut group = criterion.benchmark_group("captures");
-    for name in STEPS {
-        let path = root.join("fixtures/captures").join(name).join("step.mlir");
-        let graph = openloop::capture::read(&std::fs::read(path).expect("the input is there")).expect("a graph");
-        let scope = select("scope:probe_reward")[0].resolve(&graph);
-        let mut sources = Sources::default();
-        sources.add(0, scope.operations, scope.inputs);
-        let mut system = System::new([&graph]);
-        system.carry(0, &graph.carried_pairs(&PairingOverride::default()).expect("pairs"));
-        let counted = Crossings::within(Within::Run);
-        group.throughput(Throughput::Elements(graph.operations().len() as u64));
-        group.bench_function(format!("{name}/naive"), |bencher| {
-            bencher.iter(|| propagate(black_box(&system), &sources, counted));
-        });
-        let assumed = Assumed::default();
-        let question = Question { sources: &sources, counted, assumed: &assumed, ends: &[], cut: &[] };
-        group.bench_function(format!("{name}/refined"), |bencher| {
-            bencher.iter(|| refine(black_box(&system), &question));
+/// Reachability over whole tensors beside parts and conditions, on all captured steps with one entry.
+fn every_step(criterion: &mut Criterion, root: &Path) {
+    let mut subjects = Vec::new();
+    for family in ["fixtures/captures", "fixtures/jax"] {
+        let folders = std::fs::read_dir(root.join(family)).expect("the fixtures are there");
+        for folder in folders {
+            let path = folder.expect("a readable folder").path().join("step.mlir");
+            // A folder of a system of two functions has no `step.mlir`; a few steps need to be told what is carried.
+            let Ok(bytes) = std::fs::read(path) else { continue };
+            let graph = openloop::capture::read(&bytes).expect("a graph");
+            if graph.carried_pairs(&PairingOverride::default()).is_ok() {
+                subjects.push(Subject::of(graph));
+            }
+        }
+    }
+    let mut group = criterion.benchmark_group("every_step");
+    let operations: usize = subjects.iter().map(|subject| subject.graph.operations().len()).sum();
+    group.sample_size(10).throughput(Throughput::Elements(operations as u64));
+    group.bench_function("whole_tensors", |bencher| bencher.iter(|| subjects.iter().for_each(Subject::whole_tensors)));
+    group.bench_function("parts_and_conditions", |bencher| {
+        bencher.iter(|| subjects.iter().for_each(Subject::parts_and_conditions));
+    });
+    group.finish();
+}
+
+/// How the time grows with the number of edges.
+fn synthetic_steps(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("layered");
+    group.sample_size(10);
+    for edges in [100_000, 1_000_000] {
+        let (graph, edges) = training_graph(&Step::new(Layered::with_edges(edges)));
+        let subject = Subject::of(graph);
+        group.throughput(Throughput::Elements(edges));
+        group.bench_function(format!("whole_tensors/{edges}"), |bencher| bencher.iter(|| subject.whole_tensors()));
+        group.bench_function(format!("parts_and_conditions/{edges}"), |bencher| {
+            bencher.iter(|| subject.parts_and_conditions());
         });
     }
     group.finish();
+}
+
+/// A synthetic step as a training graph, and the number of its edges. What has many operands is a chain of sums.
+fn training_graph(step: &Step) -> (TrainingGraph, u64) {
+    const TENSOR: &str = "tensor<1024xf32>";
+    let carried: Vec<(u32, u32)> = step.edges.iter().copied().filter(|(from, to)| from > to).collect();
+    let mut operands = vec![Vec::new(); step.nodes as usize];
+    for (from, to) in step.edges.iter().filter(|(from, to)| from < to) {
+        operands[*to as usize].push(*from as usize);
+    }
+    let mut graph = GraphBuilder::new("layered");
+    let mut values: Vec<ValueId> = Vec::with_capacity(step.nodes as usize);
+    let mut edges = carried.len();
+    for (node, from) in operands.iter().enumerate() {
+        edges += 2 * from.len().saturating_sub(1);
+        let value = match &from[..] {
+            [] => graph.input(format!("state.{node}").as_str(), TENSOR),
+            [first, others @ ..] => {
+                let sum = |graph: &mut GraphBuilder| {
+                    let first = graph.add(OperationKind::Tanh, &[values[*first]]);
+                    others.iter().fold(first, |sum, other| graph.add(OperationKind::Add, &[sum, values[*other]]))
+                };
+                edges += 1;
+                match node == step.score as usize {
+                    true => graph.scope("probe_reward", sum),
+                    false => sum(&mut graph),
+                }
+            }
+        };
+        values.push(value);
+    }
+    for (at, (from, to)) in carried.iter().enumerate() {
+        graph.output(format!("result.{at}").as_str(), values[*from as usize]);
+        graph.carry(format!("result.{at}").as_str(), format!("state.{to}").as_str());
+    }
+    (graph.finish().expect("a valid graph"), edges as u64)
 }
 
 criterion_group!(all, benches);

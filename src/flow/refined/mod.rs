@@ -11,6 +11,7 @@
 
 mod constants;
 mod facts;
+mod folding;
 mod interior;
 mod label;
 mod labels;
@@ -18,8 +19,10 @@ mod leak;
 mod machine;
 mod numbering;
 mod step;
+mod support;
 #[cfg(all(test, feature = "exec"))]
 pub(super) mod tests;
+mod truth;
 
 pub use leak::{Choice, Instance, Leak, LeakEdge, LeakNode, Link, Origin, Place};
 
@@ -157,7 +160,7 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
                     let is_equal_in_both = !fact.is_labelled() || slips(Slip::LabelledBinary);
                     if assumed.binary.contains(&(position, at)) && is_equal_in_both {
                         let extents = machine.extents(value);
-                        fact.truth = extents.map(|extents| Rc::new(step::binary_truth(&fact.view, &extents)));
+                        fact.truth = extents.map(|extents| Rc::new(truth::binary_truth(&fact.view, &extents)));
                     }
                     fact
                 })
