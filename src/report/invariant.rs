@@ -14,6 +14,7 @@ use crate::flow::{
 use crate::graph::{Definition, OperationId, OperationKind, ValueId};
 use crate::index::Id;
 use crate::policy::{Invariant, Requirement, Side, sink_group};
+use crate::verify::{BySelectors, verify};
 
 /// Evidence of more bits is not written: a hostile graph has functions with as many parameters as values.
 const LARGEST_EVIDENCE: usize = 1 << 30;
@@ -129,6 +130,14 @@ impl Run<'_> {
             self.assume_refined(&mut report, &asked, refined);
         }
         self.warn(&mut report, &labels, &sinks);
+        let Explained { bounded, cut } = explained;
+        let refined_evidence = (report.verdict == Verdict::Holds && report.refined).then(|| {
+            let assume = invariant.assume.clone();
+            bounded.unwrap_or_else(|| RefinedEvidence { assume, ..RefinedEvidence::default() })
+        });
+        if let Some(evidence) = &refined_evidence {
+            self.prove_again(&mut report, counted, evidence);
+        }
         let is_certified = matches!(report.verdict, Verdict::Holds | Verdict::Violated);
         if certificates && report.verdict == Verdict::Violated && !report.bounds.is_empty() {
             report.warnings.push(
@@ -139,14 +148,9 @@ impl Run<'_> {
         } else if certificates && is_certified && self.evidence_bits() > LARGEST_EVIDENCE {
             report.warnings.push("the evidence would be larger than a gigabit, so there is no certificate".into());
         } else if certificates && is_certified {
-            let Explained { bounded, cut } = explained;
-            let evidence = match (report.verdict, bounded) {
+            let evidence = match (report.verdict, refined_evidence) {
                 (Verdict::Violated, _) => Evidence::Paths(report.witnesses.clone()),
-                (_, Some(bounded)) => Evidence::Refined(bounded),
-                (_, None) if report.refined => {
-                    let assume = invariant.assume.clone();
-                    Evidence::Refined(RefinedEvidence { assume, ..RefinedEvidence::default() })
-                }
+                (_, Some(refined)) => Evidence::Refined(refined),
                 (_, None) => evidence(&self.system, &labels),
             };
             let mut certificate = self.certificate(&report, counted, evidence);
@@ -462,6 +466,20 @@ impl Run<'_> {
             graph.functions().iter_enumerated().filter(|(id, _)| *id != entry).map(|(_, f)| of_function(f)).sum()
         };
         self.graphs.iter().map(|named| of_graph(named.graph)).sum()
+    }
+
+    /// What rests on parts and conditions is proved a second time, backwards and by other code: no `Holds` leaves here that
+    /// `verify` would refuse.
+    fn prove_again(&self, report: &mut InvariantReport, counted: Crossings, evidence: &RefinedEvidence) {
+        let certificate = self.certificate(report, counted, Evidence::Refined(evidence.clone()));
+        let graphs: Vec<&TrainingGraph> = self.graphs.iter().map(|named| named.graph).collect();
+        let names: Vec<&str> = certificate.names.iter().map(String::as_str).collect();
+        let Err(problems) = verify(&certificate, &graphs, &BySelectors { names: &names }) else { return };
+        report.verdict = Verdict::Undetermined;
+        let why = problems.first().map_or("", String::as_str);
+        report.reasons.push(format!(
+            "no path was found, but the second proof, backwards from the sinks, does not confirm that there is none: {why}"
+        ));
     }
 
     fn certificate(&self, report: &InvariantReport, counted: Crossings, evidence: Evidence) -> Certificate {
