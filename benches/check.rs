@@ -11,9 +11,10 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use layered::{Layered, Step};
-use openloop::flow::refined::{Assumed, Question, refine};
-use openloop::flow::{Crossings, Sources, System, propagate};
+use openloop::flow::refined::{Assumed, Question, refine, refine_from};
+use openloop::flow::{Crossings, Port, Sources, System, propagate};
 use openloop::graph::{CarriedPairs, GraphBuilder, OperationKind, PairingOverride, TrainingGraph, ValueId};
+use openloop::lattice::{Elements, Intervals};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
 use openloop::verdict::{Verdict, Within};
@@ -67,6 +68,7 @@ fn benches(criterion: &mut Criterion) {
     }
     every_step(criterion, root);
     synthetic_steps(criterion);
+    dependence(criterion, root);
 }
 
 /// A graph that is read already, and what is asked of it.
@@ -145,6 +147,41 @@ fn synthetic_steps(criterion: &mut Criterion) {
             bencher.iter(|| subject.parts_and_conditions());
         });
     }
+    group.finish();
+}
+
+/// Which elements depend on which, for every input element of the functions of `fixtures/dependence`, one after the other. The
+/// peer on the same functions is `python benches/asdex_side_by_side.py --check`.
+fn dependence(criterion: &mut Criterion, root: &Path) {
+    let mut graphs = Vec::new();
+    for entry in std::fs::read_dir(root.join("fixtures/dependence")).expect("the fixtures are there") {
+        let path = entry.expect("a readable folder").path();
+        if path.extension().is_some_and(|extension| extension == "mlir") {
+            let bytes = std::fs::read(&path).expect("the input is there");
+            graphs.push(openloop::capture::read(&bytes).expect("a graph"));
+        }
+    }
+    let pattern = |graph: &TrainingGraph| {
+        let system = System::new([graph]);
+        let (sources, assumed, counted) = (Sources::default(), Assumed::default(), Crossings::within(Within::Step));
+        let question = Question { sources: &sources, counted, assumed: &assumed, ends: &[], cut: &[] };
+        for (position, (_, value)) in graph.inputs().enumerate() {
+            let dimensions = graph.tensor_type(value).and_then(|tensor| tensor.dimensions.as_ref());
+            let extents: Vec<u64> = dimensions.expect("ranked").iter().map(|size| size.expect("fixed")).collect();
+            for at in 0..extents.iter().product::<u64>() {
+                let mut rest = at;
+                let mut index: Vec<u64> =
+                    extents.iter().rev().map(|extent| (rest % extent, rest /= extent).0).collect();
+                index.reverse();
+                let element = Elements::cell(index.iter().map(|at| Intervals::range(*at, at + 1)));
+                let begin = [(Port { graph: 0, position }, element)];
+                black_box(refine_from(&system, &question, &begin)).expect("no limit is hit");
+            }
+        }
+    };
+    let mut group = criterion.benchmark_group("dependence");
+    group.throughput(Throughput::Elements(graphs.len() as u64));
+    group.bench_function("all_functions", |bencher| bencher.iter(|| graphs.iter().for_each(pattern)));
     group.finish();
 }
 
