@@ -13,6 +13,8 @@ mod exec;
 mod floors;
 mod flow;
 mod generate;
+#[cfg(feature = "interference")]
+mod interference;
 mod kernels;
 #[cfg(feature = "exec")]
 mod masks;
@@ -31,4 +33,7 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
+#[cfg(feature = "interference")]
+#[path = "../fixtures/examples/training_system.rs"] // likewise
+mod training_system;
 mod truth;
