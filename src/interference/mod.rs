@@ -14,14 +14,15 @@ mod pair;
 mod probe;
 mod report;
 mod search;
+mod shrink;
 mod system;
 
-pub use disturbance::{Change, Disturbance, FloatRange, Target};
+pub use disturbance::{Change, Disturbance, NumberRange, Sent, Target};
 pub use pair::{Case, Difference, Finiteness, Mode, PairOutcome, StepFailure, WhichRun, run_pair};
 pub use probe::{Number, Probe};
 pub use report::{Counterexample, Counts, PairedOutcome, PairedReport, StopReason};
 pub use search::{Findings, Options, Progress, search};
-pub use system::{Part, StepResult, TrainingSystem};
+pub use system::{BitsOf, Part, StepResult, TrainingSystem};
 
 /// Strategies for states and inputs are those of `proptest`: use this one, so that the versions agree.
 pub use proptest;

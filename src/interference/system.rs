@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use proptest::strategy::BoxedStrategy;
+use serde::{Deserialize, Serialize};
 
 use super::Probe;
 
@@ -48,11 +49,25 @@ pub trait TrainingSystem {
     }
 }
 
+/// What the bits of a part are, so that a report can also show numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BitsOf {
+    /// 32-bit floats.
+    F32,
+    /// 64-bit floats.
+    F64,
+    /// Integers, or anything else: shown as they are.
+    Other,
+}
+
 /// A named part of a state, as bits. Two parts are equal if all their bits are: zero is not minus zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// What a report calls it.
     pub name: String,
+    /// What the bits are.
+    pub bits_of: BitsOf,
     /// One entry for each element.
     pub bits: Vec<u64>,
 }
@@ -60,16 +75,18 @@ pub struct Part {
 impl Part {
     /// A part whose elements are bits already.
     pub fn new(name: impl Into<String>, bits: impl IntoIterator<Item = u64>) -> Self {
-        Part { name: name.into(), bits: bits.into_iter().collect() }
+        Part { name: name.into(), bits_of: BitsOf::Other, bits: bits.into_iter().collect() }
     }
 
     /// A part of 32-bit floats.
     pub fn of_f32<'n>(name: impl Into<String>, numbers: impl IntoIterator<Item = &'n f32>) -> Self {
-        Part::new(name, numbers.into_iter().map(|number| u64::from(number.to_bits())))
+        let bits = numbers.into_iter().map(|number| u64::from(number.to_bits()));
+        Part { bits_of: BitsOf::F32, ..Part::new(name, bits) }
     }
 
     /// A part of 64-bit floats.
     pub fn of_f64<'n>(name: impl Into<String>, numbers: impl IntoIterator<Item = &'n f64>) -> Self {
-        Part::new(name, numbers.into_iter().map(|number| number.to_bits()))
+        let bits = numbers.into_iter().map(|number| number.to_bits());
+        Part { bits_of: BitsOf::F64, ..Part::new(name, bits) }
     }
 }
