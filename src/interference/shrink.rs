@@ -90,7 +90,8 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
 
     fn simplify_change(&mut self) {
         let now = self.best.case.disturbance.clone();
-        now.change.simpler().any(|change| self.try_disturbance(Disturbance { change, ..now.clone() }));
+        let mut simpler = now.change.simpler(self.best.finiteness);
+        simpler.any(|change| self.try_disturbance(Disturbance { change, ..now.clone() }));
     }
 
     /// In all steps: so that steps can be dropped without losing the one that is disturbed.

@@ -9,6 +9,11 @@ use crate::interference::{
 /// A variable of the environment: at least so many pairs, whatever a test asks for. For a longer run over night.
 const CASES_VARIABLE: &str = "OPENLOOP_CASES";
 
+/// The larger of two numbers; a text that is none asks for nothing.
+fn at_least(cases: u32, asked: Option<&str>) -> u32 {
+    asked.and_then(|text| text.trim().parse().ok()).unwrap_or(0).max(cases)
+}
+
 /// Begins a check of a training step that is written in Rust. The step is run twice, all equal but the reward of its
 /// probe, and the beliefs are compared bit by bit.
 pub fn check_system<T: TrainingSystem>(system: T) -> SystemCheck<T> {
@@ -77,10 +82,9 @@ impl<T: TrainingSystem> Noninterference<T> {
 
     /// Runs the pairs. The shrunk case is there too, with its state and inputs as they are.
     pub fn search(&self) -> Findings<T::State, T::Inputs> {
-        let mut options = self.options.clone();
-        let asked = std::env::var(CASES_VARIABLE).ok().and_then(|text| text.parse().ok());
-        options.cases = options.cases.max(asked.unwrap_or(0));
-        search(&self.system, &options, &mut |_| ())
+        let asked = std::env::var(CASES_VARIABLE).ok();
+        let cases = at_least(self.options.cases, asked.as_deref());
+        search(&self.system, &Options { cases, ..self.options.clone() }, &mut |_| ())
     }
 
     /// Runs the pairs.
@@ -112,5 +116,18 @@ impl<T: TrainingSystem> Noninterference<T> {
             PairedOutcome::Difference(counterexample) => counterexample,
             _ => panic!("expected that the reward reaches the beliefs\n\n{report}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_asks_for_more_pairs_and_never_for_fewer() {
+        assert_eq!(at_least(200, None), 200);
+        assert_eq!(at_least(200, Some("1000")), 1000);
+        assert_eq!(at_least(200, Some(" 10\n")), 200);
+        assert_eq!(at_least(200, Some("many")), 200);
     }
 }
