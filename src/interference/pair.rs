@@ -87,6 +87,8 @@ pub struct PairOutcome {
     pub has_power: bool,
     /// Whether infinities, NaN or overflow may have had a part.
     pub finiteness: Finiteness,
+    /// Whether a step said that the pair shows nothing.
+    pub is_excluded: bool,
 }
 
 /// Runs a pair: undisturbed and disturbed side by side, until the beliefs differ or the inputs end.
@@ -105,7 +107,7 @@ pub(super) fn run_two<T: TrainingSystem>(
     disturbance: Option<&Disturbance>,
 ) -> Result<(PairOutcome, Sent), StepFailure> {
     let finiteness = disturbance.map_or(Finiteness::Finite, |disturbance| disturbance.change.finiteness());
-    let mut outcome = PairOutcome { difference: None, has_power: false, finiteness };
+    let mut outcome = PairOutcome { difference: None, has_power: false, finiteness, is_excluded: false };
     let mut sent = Sent::default();
     let [mut undisturbed, mut disturbed] = [case.state.clone(), case.state.clone()];
     for (step, inputs) in case.inputs.iter().enumerate() {
@@ -116,6 +118,7 @@ pub(super) fn run_two<T: TrainingSystem>(
             message,
         })?;
         sent = sent.max(probe.sent());
+        outcome.is_excluded |= probe.is_excluded();
         let mut probe = Probe::new(disturbance, step);
         disturbed = advance(system, case.mode, disturbed, inputs, &mut probe).map_err(|message| StepFailure {
             run: WhichRun::Disturbed,
@@ -124,6 +127,10 @@ pub(super) fn run_two<T: TrainingSystem>(
         })?;
         if probe.saw_not_finite() {
             outcome.finiteness = Finiteness::NotFinite;
+        }
+        outcome.is_excluded |= probe.is_excluded();
+        if outcome.is_excluded {
+            break;
         }
         let desires = first_difference(step, &system.desires(&undisturbed), &system.desires(&disturbed));
         outcome.has_power |= desires.is_some();

@@ -241,6 +241,7 @@ impl<T: TrainingSystem> Search<'_, T> {
         let counts = &mut self.counts[outcome.finiteness as usize];
         counts.pairs += 1;
         counts.single_step += u64::from(case.inputs.len() == 1);
+        counts.excluded += u64::from(outcome.is_excluded);
         counts.with_power += u64::from(outcome.has_power);
         let [finite, not_finite] = self.counts;
         let run = u32::try_from(finite.pairs + not_finite.pairs).unwrap_or(u32::MAX);

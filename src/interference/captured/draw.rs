@@ -15,7 +15,6 @@ use crate::graph::PytreePath;
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub graph: usize,
-    pub position: usize,
     pub path: PytreePath,
     pub plan: InputPlan,
     /// Every element is 0 or 1: somebody said so.
@@ -115,7 +114,7 @@ fn mixed(word: u64) -> u64 {
 
 /// A tensor as its plan draws it; in every second draw some of the tensors are zero, sparse, large, or zeros and ones: masks
 /// that are open, heads that are new, scores that are at their bound.
-fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
+pub(super) fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
     let tensor: Tensor<S> = slot.plan.draw(seed, stream);
     let Some(r#type) = &slot.plan.r#type else { return tensor };
     let choice = mixed(seed ^ mixed(stream));
@@ -137,9 +136,10 @@ fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
         0 => edited(&|_, _| 0),
         1 => edited(&|index, word| if chance(index) { word } else { 0 }),
         2 if matches!(r#type.element, Element::Float(_)) => edited(&|index, _| if chance(index) { one } else { 0 }),
-        3 if let Element::Float(kind) = r#type.element => {
-            edited(&|_, word| encode_float(kind, 8.0 * decode_float(kind, word)))
-        }
+        3 => match r#type.element {
+            Element::Float(kind) => edited(&|_, word| encode_float(kind, 8.0 * decode_float(kind, word))),
+            _ => tensor,
+        },
         _ => tensor,
     }
 }
@@ -167,7 +167,7 @@ enum Edit {
 
 /// Tensors that become simpler: zero altogether, then tensor by tensor, then in halves down to single words; what
 /// cannot be zero becomes one or a whole number.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct BundleTree<S> {
     bundle: Bundle<S>,
     words: Vec<Vec<u64>>,
@@ -299,7 +299,8 @@ impl<S: FloatScalar> ValueTree for BundleTree<S> {
             self.put(tensor, words);
         }
         self.smaller(edit);
-        self.simplify()
+        self.simplify();
+        true
     }
 }
 
@@ -311,7 +312,6 @@ mod tests {
     fn slots() -> Arc<[Slot]> {
         let slot = |path: &str, element, shape: &[usize], is_binary| Slot {
             graph: 0,
-            position: 0,
             path: PytreePath::parse(path),
             plan: InputPlan {
                 r#type: Some(TensorShape { shape: shape.to_vec(), element }),
