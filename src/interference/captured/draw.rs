@@ -31,11 +31,16 @@ pub struct Bundle<S> {
 /// So many words of a tensor are printed.
 const WORDS_PRINTED: usize = 32;
 
+/// Tensors that are not all zero.
 impl<S: FloatScalar> fmt::Debug for Bundle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (slot, tensor) in self.slots.iter().zip(&self.tensors) {
-            let mut words = words_text(&tensor.to_bits());
+            let words = tensor.to_bits();
+            if words.iter().all(|&word| word == 0) {
+                continue;
+            }
+            let mut words = words_text(&words);
             if let Some((end, _)) = words.match_indices(' ').nth(WORDS_PRINTED - 1) {
                 words.truncate(end);
                 words.push_str(" ..");

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use proptest::strategy::{BoxedStrategy, Strategy};
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 
 use super::{BitsOf, Part, Probe, StepResult, Target, TrainingSystem};
 use crate::exec::{Element, ExecError, FloatScalar, Hook, InputGenerator, Program, Tensor, encode_float};
@@ -93,6 +94,18 @@ impl<S: FloatScalar> Debug for CapturedState<S> {
     }
 }
 
+/// A place in the user's source at which something leaves the source of a question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SourcePlace {
+    /// For a person: file, line and column, or what it is where no place is known.
+    pub text: String,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, counted from 1; 0: none.
+    pub line: u32,
+}
+
 /// Whether a graph has floats of more than 32 bits.
 pub fn has_wide_floats(graph: &TrainingGraph) -> bool {
     let element = |value| graph.tensor_type(value).and_then(|tensor| Element::of(&tensor.element));
@@ -160,18 +173,23 @@ impl<'g, S: FloatScalar + 'static> CapturedStep<'g, S> {
         self.sinks.len()
     }
 
-    /// Places in the user's source of what the probe gives to others, by what it is: sorted, each once.
-    pub fn places(&self, target: Target) -> Vec<String> {
+    /// Places in the user's source of what leaves the source, values or cotangents: sorted, each once.
+    pub fn places(&self, target: Target) -> Vec<SourcePlace> {
         let mut places = Vec::new();
         for captured in &self.graphs {
-            let exits = captured.exits.iter().filter(|(_, exit)| exit.target == target);
-            for (&id, _) in exits {
-                let place = captured.graph.user_place(captured.graph.operation(id).place);
-                places.push(place.map_or_else(|| captured.graph.operation_name(id).to_string(), ToString::to_string));
+            let graph = captured.graph;
+            for (&id, _) in captured.exits.iter().filter(|(_, exit)| exit.target == target) {
+                places.push(match graph.user_place(graph.operation(id).place) {
+                    Some(place) => {
+                        SourcePlace { text: place.to_string(), file: Some(place.file.to_string()), line: place.line }
+                    }
+                    None => SourcePlace { text: graph.operation_name(id).to_string(), file: None, line: 0 },
+                });
             }
             if target == Target::Value {
-                let names = captured.sources.iter().filter_map(|&at| captured.graph.inputs().nth(at));
-                places.extend(names.map(|(path, _)| format!("input {path}")));
+                let paths = captured.sources.iter().filter_map(|&at| graph.inputs().nth(at));
+                let place = |path| SourcePlace { text: format!("the input {path}"), file: None, line: 0 };
+                places.extend(paths.map(|(path, _)| place(path)));
             }
         }
         places.sort();
