@@ -46,6 +46,7 @@
 //! fails, a system that is not deterministic and a search in which no change reached anything are answers of their own,
 //! never a pass. Knows nothing of the static analysis, which knows nothing of this: each is the other's oracle.
 
+pub mod captured;
 mod disturbance;
 mod pair;
 mod probe;

@@ -100,6 +100,8 @@ pub struct PairOutcome {
     pub has_power: bool,
     /// Whether infinities, NaN or overflow may have had a part.
     pub finiteness: Finiteness,
+    /// Whether a step said that the pair shows nothing.
+    pub is_excluded: bool,
 }
 
 /// Runs a pair: undisturbed and disturbed side by side, until the beliefs differ or the inputs end.
@@ -118,7 +120,7 @@ pub(super) fn run_two<T: TrainingSystem>(
     disturbance: Option<&Disturbance>,
 ) -> Result<(PairOutcome, Sent), StepFailure> {
     let finiteness = disturbance.map_or(Finiteness::Finite, |disturbance| disturbance.change.finiteness());
-    let mut outcome = PairOutcome { difference: None, has_power: false, finiteness };
+    let mut outcome = PairOutcome { difference: None, has_power: false, finiteness, is_excluded: false };
     let mut sent = Sent::default();
     let [mut undisturbed, mut disturbed] = [case.state.clone(), case.state.clone()];
     for (step, inputs) in case.inputs.iter().enumerate() {
@@ -129,12 +131,19 @@ pub(super) fn run_two<T: TrainingSystem>(
             message,
         })?;
         sent = sent.max(probe.sent());
+        outcome.is_excluded |= probe.is_excluded();
         let mut probe = Probe::new(disturbance, step);
         disturbed = advance(system, case.mode, disturbed, inputs, &mut probe).map_err(|message| StepFailure {
             run: WhichRun::Disturbed,
             step,
             message,
         })?;
+        outcome.is_excluded |= probe.is_excluded();
+        if outcome.is_excluded {
+            // What the steps before showed does not count either: the pair as it was drawn is not one to be asked about.
+            outcome.has_power = false;
+            break;
+        }
         let beliefs = [&undisturbed, &disturbed].map(|state| system.beliefs(state));
         let desires = [&undisturbed, &disturbed].map(|state| system.desires(state));
         // Large rewards overflow after some steps: what comes of that is not what ordinary numbers do.

@@ -75,6 +75,7 @@ pub struct Probe<'d> {
     step: usize,
     sent: Sent,
     saw_not_finite: bool,
+    is_excluded: bool,
 }
 
 impl<'d> Probe<'d> {
@@ -82,7 +83,7 @@ impl<'d> Probe<'d> {
     pub fn new(disturbance: Option<&'d Disturbance>, step: usize) -> Self {
         // In all other steps the disturbed run is as the undisturbed one.
         let disturbance = disturbance.filter(|disturbance| disturbance.step.is_none_or(|only| only == step));
-        Probe { disturbance, step, sent: Sent::default(), saw_not_finite: false }
+        Probe { disturbance, step, sent: Sent::default(), saw_not_finite: false, is_excluded: false }
     }
 
     /// A probe that changes nothing: to run a step outside of a search.
@@ -127,6 +128,16 @@ impl<'d> Probe<'d> {
     /// then counted as one that only such numbers make.
     pub fn mark_not_finite(&mut self) {
         self.saw_not_finite = true;
+    }
+
+    /// Says that this pair shows nothing, whatever it does: an assumption that was granted is broken in it, or the step does
+    /// not end. It is counted apart.
+    pub fn exclude(&mut self) {
+        self.is_excluded = true;
+    }
+
+    pub(super) fn is_excluded(&self) -> bool {
+        self.is_excluded
     }
 
     /// How many numbers were sent so far.

@@ -100,6 +100,8 @@ pub struct Counts {
     pub with_power: u64,
     /// Those of one step.
     pub single_step: u64,
+    /// Those that show nothing, since a step said so: an assumption is broken in them, or a loop does not end.
+    pub excluded: u64,
 }
 
 /// Why a search ended.
@@ -212,17 +214,21 @@ impl PairedReport {
     }
 
     fn numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { pairs, with_power, single_step } = self.finite;
+        let Counts { pairs, with_power, single_step, .. } = self.finite;
         writeln!(
             f,
             "  pairs         {pairs} with ordinary numbers: {with_power} had power, {single_step} of one step"
         )?;
         if !self.finite_only {
-            let Counts { pairs, with_power, single_step } = self.not_finite;
+            let Counts { pairs, with_power, single_step, .. } = self.not_finite;
             writeln!(
                 f,
                 "                {pairs} with infinities, NaN or overflow: {with_power} had power, {single_step} of one step"
             )?;
+        }
+        let excluded = self.finite.excluded + self.not_finite.excluded;
+        if excluded > 0 {
+            writeln!(f, "  excluded      {excluded}: an assumption is broken in them, or a loop does not end")?;
         }
         if self.stopped == StopReason::TimeLimit {
             writeln!(f, "  stopped       the time was over before {} pairs were run", self.cases)?;

@@ -15,7 +15,6 @@ use crate::graph::PytreePath;
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub graph: usize,
-    pub position: usize,
     pub path: PytreePath,
     pub plan: InputPlan,
     /// Every element is 0 or 1: somebody said so.
@@ -32,11 +31,16 @@ pub struct Bundle<S> {
 /// So many words of a tensor are printed.
 const WORDS_PRINTED: usize = 32;
 
+/// Tensors that are not all zero.
 impl<S: FloatScalar> fmt::Debug for Bundle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (slot, tensor) in self.slots.iter().zip(&self.tensors) {
-            let mut words = words_text(&tensor.to_bits());
+            let words = tensor.to_bits();
+            if words.iter().all(|&word| word == 0) {
+                continue;
+            }
+            let mut words = words_text(&words);
             if let Some((end, _)) = words.match_indices(' ').nth(WORDS_PRINTED - 1) {
                 words.truncate(end);
                 words.push_str(" ..");
@@ -57,7 +61,8 @@ pub(super) fn type_text(r#type: &Option<TensorShape>) -> String {
 /// Words in hexadecimal, equal neighbours counted: `3f800000 0*11`.
 pub(super) fn words_text(words: &[u64]) -> String {
     let runs = words.chunk_by(|a, b| a == b);
-    let texts = runs.map(|run| if run.len() > 1 { format!("{:x}*{}", run[0], run.len()) } else { format!("{:x}", run[0]) });
+    let texts =
+        runs.map(|run| if run.len() > 1 { format!("{:x}*{}", run[0], run.len()) } else { format!("{:x}", run[0]) });
     texts.collect::<Vec<_>>().join(" ")
 }
 
@@ -115,7 +120,7 @@ fn mixed(word: u64) -> u64 {
 
 /// A tensor as its plan draws it; in every second draw some of the tensors are zero, sparse, large, or zeros and ones: masks
 /// that are open, heads that are new, scores that are at their bound.
-fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
+pub(super) fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
     let tensor: Tensor<S> = slot.plan.draw(seed, stream);
     let Some(r#type) = &slot.plan.r#type else { return tensor };
     let choice = mixed(seed ^ mixed(stream));
@@ -137,9 +142,10 @@ fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
         0 => edited(&|_, _| 0),
         1 => edited(&|index, word| if chance(index) { word } else { 0 }),
         2 if matches!(r#type.element, Element::Float(_)) => edited(&|index, _| if chance(index) { one } else { 0 }),
-        3 if let Element::Float(kind) = r#type.element => {
-            edited(&|_, word| encode_float(kind, 8.0 * decode_float(kind, word)))
-        }
+        3 => match r#type.element {
+            Element::Float(kind) => edited(&|_, word| encode_float(kind, 8.0 * decode_float(kind, word))),
+            _ => tensor,
+        },
         _ => tensor,
     }
 }
@@ -167,7 +173,7 @@ enum Edit {
 
 /// Tensors that become simpler: zero altogether, then tensor by tensor, then in halves down to single words; what
 /// cannot be zero becomes one or a whole number.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct BundleTree<S> {
     bundle: Bundle<S>,
     words: Vec<Vec<u64>>,
@@ -299,7 +305,8 @@ impl<S: FloatScalar> ValueTree for BundleTree<S> {
             self.put(tensor, words);
         }
         self.smaller(edit);
-        self.simplify()
+        self.simplify();
+        true
     }
 }
 
@@ -311,7 +318,6 @@ mod tests {
     fn slots() -> Arc<[Slot]> {
         let slot = |path: &str, element, shape: &[usize], is_binary| Slot {
             graph: 0,
-            position: 0,
             path: PytreePath::parse(path),
             plan: InputPlan {
                 r#type: Some(TensorShape { shape: shape.to_vec(), element }),
@@ -323,7 +329,11 @@ mod tests {
         let float = Element::Float(FloatKind::F32);
         let (empty, token) = (slot("none", float, &[0], false), slot("order", float, &[], false));
         let token = Slot { plan: InputPlan { r#type: None, ..token.plan }, ..token };
-        let rest = [slot("w", float, &[3, 4], false), slot("mask", float, &[6], true), slot("n", Element::Signed(32), &[2], false)];
+        let rest = [
+            slot("w", float, &[3, 4], false),
+            slot("mask", float, &[6], true),
+            slot("n", Element::Signed(32), &[2], false),
+        ];
         [vec![empty, token], rest.to_vec()].concat().into()
     }
 

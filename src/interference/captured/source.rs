@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use crate::exec::{Element, FloatScalar, Tensor, decode_float};
 use crate::graph::{Definition, FloatKind, OperationId, OperationKind, Phases, TrainingGraph};
 use crate::index::Id;
-use crate::interference::{FloatRange, Probe, Target};
+use crate::interference::{NumberRange, Probe, Target};
 use crate::transfer::Transfer;
 
 /// Results of an operation of the source that something outside of it takes.
@@ -33,7 +33,8 @@ pub(super) fn exits(graph: &TrainingGraph, operations: &[OperationId]) -> FxHash
     let mut gives_outside = vec![true; graph.functions().len()];
     let mut is_called = vec![false; graph.functions().len()];
     for (id, operation) in graph.operations().iter_enumerated() {
-        let callee = operation.callee.filter(|_| matches!(operation.kind, OperationKind::Call | OperationKind::Composite));
+        let callee =
+            operation.callee.filter(|_| matches!(operation.kind, OperationKind::Call | OperationKind::Composite));
         if let Some(callee) = callee.map(Id::index) {
             let outside = !is_source(id);
             gives_outside[callee] = outside || (is_called[callee] && gives_outside[callee]);
@@ -68,7 +69,7 @@ pub(super) fn exits(graph: &TrainingGraph, operations: &[OperationId]) -> FxHash
 }
 
 /// What a type of floats can hold.
-fn range(kind: FloatKind) -> FloatRange {
+fn range(kind: FloatKind) -> NumberRange {
     // Formats of up to 16 bits are looked through; the others are those of IEEE 754.
     let (largest, smallest) = match kind {
         FloatKind::F64 => (f64::MAX, f64::from_bits(1)),
@@ -80,7 +81,7 @@ fn range(kind: FloatKind) -> FloatRange {
         }
         _ => (f64::from(f32::MAX), f64::from(f32::MIN_POSITIVE)),
     };
-    FloatRange { largest, smallest }
+    NumberRange { largest, smallest }
 }
 
 /// Sends every element of a tensor through the probe.
@@ -91,14 +92,18 @@ pub(super) fn disturb<S: FloatScalar>(tensor: &mut Tensor<S>, target: Target, pr
     let Some(element) = tensor.element() else { return };
     match tensor {
         Tensor::Boolean(array) => {
-            let range = FloatRange { largest: 1.0, smallest: 1.0 };
-            array.map_inplace(|value| *value ^= probe.change(target, f64::from(u8::from(*value)), range).is_some());
+            let range = NumberRange { largest: 1.0, smallest: 1.0 };
+            array.map_inplace(|value| {
+                let before = *value;
+                *value ^= probe.change(target, range, || f64::from(u8::from(before))).is_some();
+            });
         }
         Tensor::Signed(bits, array) => {
             let largest = i64::MAX >> (64 - *bits);
-            let range = FloatRange { largest: largest as f64, smallest: 1.0 };
+            let range = NumberRange { largest: largest as f64, smallest: 1.0 };
             array.map_inplace(|value| {
-                if let Some(changed) = probe.change(target, *value as f64, range) {
+                let before = *value;
+                if let Some(changed) = probe.change(target, range, || before as f64) {
                     let changed = (changed.round() as i64).clamp(-largest - 1, largest);
                     let next = if *value == largest { value.wrapping_neg() } else { *value + 1 };
                     *value = if changed == *value { next } else { changed };
@@ -107,9 +112,10 @@ pub(super) fn disturb<S: FloatScalar>(tensor: &mut Tensor<S>, target: Target, pr
         }
         Tensor::Unsigned(bits, array) => {
             let largest = u64::MAX >> (64 - *bits);
-            let range = FloatRange { largest: largest as f64, smallest: 1.0 };
+            let range = NumberRange { largest: largest as f64, smallest: 1.0 };
             array.map_inplace(|value| {
-                if let Some(changed) = probe.change(target, *value as f64, range) {
+                let before = *value;
+                if let Some(changed) = probe.change(target, range, || before as f64) {
                     let changed = (changed.round() as u64).min(largest);
                     let next = if *value == largest { 0 } else { *value + 1 };
                     *value = if changed == *value { next } else { changed };
@@ -132,8 +138,8 @@ pub(super) fn disturb<S: FloatScalar>(tensor: &mut Tensor<S>, target: Target, pr
     debug_assert_eq!(tensor.element(), Some(element));
 }
 
-fn changed<S: FloatScalar>(value: S, kind: FloatKind, target: Target, range: FloatRange, probe: &mut Probe<'_>) -> S {
-    match probe.change(target, value.value(), range) {
+fn changed<S: FloatScalar>(value: S, kind: FloatKind, target: Target, range: NumberRange, probe: &mut Probe<'_>) -> S {
+    match probe.change(target, range, || value.value()) {
         Some(changed) => <S as num_traits::NumCast>::from(changed).unwrap_or(value).rounded(kind),
         None => value,
     }
