@@ -13,6 +13,8 @@ mod exec;
 mod floors;
 mod flow;
 mod generate;
+#[cfg(feature = "interference")]
+mod interference;
 mod kernels;
 #[cfg(feature = "exec")]
 mod masks;
@@ -22,6 +24,8 @@ mod model_graph;
 #[cfg(feature = "exec")]
 mod mutants;
 mod operations;
+#[cfg(feature = "interference")]
+mod paired;
 mod policy;
 mod precision;
 mod readme;
@@ -31,4 +35,7 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
+#[cfg(feature = "interference")]
+#[path = "../fixtures/examples/training_system.rs"] // likewise
+mod training_system;
 mod truth;
