@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use openloop::graph::{PytreePath, TrainingGraph};
-use openloop::interference::captured::{CapturedError, CapturedStep, PairedQuestion};
-use openloop::interference::{Finiteness, Mode, Options, PairedOutcome, PairedReport, search};
+use openloop::graph::TrainingGraph;
+use openloop::interference::captured::{CapturedStep, PairedQuestion};
+use openloop::interference::{Finiteness, Options, PairedOutcome, PairedReport, Target, search};
 use openloop::policy::{Date, FlowPolicy, Selector};
 use openloop::report::{NamedGraph, run};
 use openloop::verdict::{Assumption, Verdict, Within};
