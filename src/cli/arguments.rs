@@ -228,7 +228,7 @@ The file says which graphs it is about; others are refused, since the same bits 
 Examples
   openloop replay openloop-counterexample.json step.mlir
 
-Exit codes: 1 the sinks differ again; 0 they do not; 2 usage, input or I/O, or another graph.")]
+Exit codes: 0 the sinks do not differ; 1 they do; 2 usage, input or I/O, or another graph.")]
 pub(super) struct ReplayArguments {
     /// What `openloop test` wrote
     #[arg(value_name = "CASE")]
