@@ -178,6 +178,9 @@ enum Edit {
     Whole(usize),
 }
 
+/// Words of some tensors, by position.
+type Words = Vec<(usize, Vec<u64>)>;
+
 /// Tensors that become simpler: zero altogether, then tensor by tensor, then in halves down to single words; what
 /// cannot be zero becomes one or a whole number.
 #[derive(Clone)]
@@ -188,7 +191,7 @@ pub(super) struct BundleTree<S> {
     starts: Vec<usize>,
     open: VecDeque<Edit>,
     /// What was done last, and the words before it.
-    last: Option<(Edit, Vec<(usize, Vec<u64>)>)>,
+    last: Option<(Edit, Words)>,
 }
 
 impl<S: FloatScalar> BundleTree<S> {
@@ -239,7 +242,7 @@ impl<S: FloatScalar> BundleTree<S> {
     /// Does an edit. Whether it changed anything.
     fn apply(&mut self, edit: Edit) -> bool {
         let (range, becomes) = self.target(&edit);
-        let mut before = Vec::new();
+        let mut before = Words::new();
         if !range.is_empty() {
             for tensor in self.tensor_of(range.start)..=self.tensor_of(range.end - 1) {
                 let start = self.starts[tensor];
