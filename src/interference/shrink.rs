@@ -13,7 +13,8 @@ const ELEMENTS: usize = 64;
 /// Inputs of each step, and the state where a run begins: what a tree of `proptest` holds.
 pub(super) type Runs<T> = (Vec<<T as TrainingSystem>::Inputs>, <T as TrainingSystem>::State);
 
-type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
+/// A case of a system.
+pub(super) type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
 
 /// How long smaller cases are tried.
 #[derive(Clone, Copy)]
