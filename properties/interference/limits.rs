@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use openloop::interference::proptest::prelude::*;
 use openloop::interference::{
-    Finiteness, Options, PairedOutcome, Part, Probe, Progress, StepResult, StopReason, TrainingSystem, WhichRun, search,
+    Change, Finiteness, Options, PairedOutcome, Part, Probe, Progress, StepResult, StopReason, TrainingSystem,
+    WhichRun, search,
 };
 use openloop::testing::check_system;
 
@@ -222,4 +223,55 @@ fn a_step_can_mark_itself_as_not_finite() {
     assert_eq!(found.finiteness, Finiteness::NotFinite);
     let report = check_system(marks()).noninterference().finite_only().report();
     assert!(report.outcome == PairedOutcome::NoDifference && report.not_finite.pairs > 0, "{report}");
+}
+
+#[test]
+fn a_pair_that_marked_itself_is_told_if_there_is_no_other() {
+    // Only ordinary numbers reach the belief, and whenever they do the step says that something overflowed.
+    let system = small(|state, input, probe| {
+        let reward: f64 = probe.value(input);
+        let is_leak = reward != input && reward.is_finite() && reward.abs() < 1e300;
+        if is_leak {
+            probe.mark_not_finite();
+        }
+        Numbers { belief: if is_leak { 1.0 } else { 0.0 }, desire: reward, ..state }
+    });
+    let found = check_system(system).noninterference().assert_leaks();
+    assert_eq!(found.finiteness, Finiteness::NotFinite);
+}
+
+#[test]
+fn a_finite_difference_stays_finite_when_it_is_made_smaller() {
+    let system = || {
+        small(|state, input, probe| {
+            let reward: f64 = probe.value(input);
+            if state.belief.abs() < 10.0 {
+                probe.mark_not_finite();
+            }
+            Numbers { belief: state.belief + reward, desire: reward, other: 0.0 }
+        })
+    };
+    for seed in 0..8 {
+        let findings = check_system(system()).noninterference().steps(1).seed(seed).search();
+        let found = findings.report.counterexample().expect("a leak");
+        let belief = findings.case.as_ref().expect("the case").state.belief;
+        assert_eq!((found.finiteness, belief.abs()), (Finiteness::Finite, 10.0), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_case_ends_with_its_difference_as_soon_as_it_is_made_smaller() {
+    for seed in 0..16 {
+        // One attempt, which is taken: a simpler change.
+        let system = small(|_, input, probe| {
+            let reward: f64 = probe.value(input);
+            Numbers { belief: reward, desire: reward, other: 0.0 }
+        });
+        let options = Options { max_shrink_attempts: 1, seed, ..Options::default() };
+        let findings = search(&system, &options, &mut |_| ());
+        let found = findings.report.counterexample().expect("a leak");
+        if found.disturbance.change == (Change::Shift { by: 1.0 }) && found.shrink_attempts == 1 {
+            assert_eq!(found.steps, found.difference.step + 1, "seed {seed}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::pair::run_two;
 use super::report::CAUTION;
-use super::shrink::{Budget, Runs, Shrunk, shrink};
+use super::shrink::{Budget, CaseOf, Runs, Shrunk, shrink};
 use super::{
     Case, Change, Counterexample, Counts, Disturbance, Finiteness, Mode, PairOutcome, PairedOutcome, PairedReport,
     Sent, StopReason, Target, TrainingSystem,
@@ -79,8 +79,6 @@ pub struct Findings<State, Inputs> {
     /// The shrunk case, if two runs differ; as it was found, if a step failed or is not deterministic.
     pub case: Option<Case<State, Inputs>>,
 }
-
-type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
 
 /// What ends a search before all pairs are run: what it came to, and the case.
 type End<T> = Box<(PairedOutcome, Option<CaseOf<T>>)>;
@@ -244,9 +242,6 @@ impl<T: TrainingSystem> Search<'_, T> {
     /// Shrinks what was found, and believes it only if the same runs with nothing changed do not differ.
     fn end_with(&mut self, found: Shrunk<T>, tree: &mut impl ValueTree<Value = Runs<T>>) -> End<T> {
         self.stopped = StopReason::Decided;
-        if let Err(end) = self.check_determinism(&found.case) {
-            return end;
-        }
         let Options { max_shrink_attempts: attempts, max_shrink_time: time, .. } = *self.options;
         let shrunk = shrink(self.system, found, tree, self.sent, Budget { attempts, time }, self.progress);
         match self.check_determinism(&shrunk.case) {

@@ -13,7 +13,8 @@ const ELEMENTS: usize = 64;
 /// Inputs of each step, and the state where a run begins: what a tree of `proptest` holds.
 pub(super) type Runs<T> = (Vec<<T as TrainingSystem>::Inputs>, <T as TrainingSystem>::State);
 
-type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
+/// A case of a system.
+pub(super) type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
 
 /// How long smaller cases are tried.
 #[derive(Clone, Copy)]
@@ -30,13 +31,6 @@ pub(super) struct Shrunk<T: TrainingSystem> {
     pub(super) attempts: u32,
 }
 
-impl<T: TrainingSystem> Shrunk<T> {
-    /// Steps after the difference say nothing.
-    fn end_with_the_difference(&mut self) {
-        self.case.inputs.truncate(self.difference.step + 1);
-    }
-}
-
 /// Makes a case smaller that differs: the change first, then the number of steps, inputs and state, and in the end how
 /// many numbers are changed. A smaller case is no less finite. The tree is where the inputs and the state came from.
 /// `TestRunner::run_one` would do the middle part, but prints.
@@ -49,7 +43,6 @@ pub(super) fn shrink<T: TrainingSystem>(
     progress: &mut dyn FnMut(Progress),
 ) -> Shrunk<T> {
     let mut shrinking = Shrinking { system, best: found, begun: Instant::now(), budget, progress };
-    shrinking.best.end_with_the_difference();
     shrinking.simplify_change();
     shrinking.widen();
     shrinking.shrink_runs(tree);
@@ -74,7 +67,7 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
     }
 
     /// Takes a case that differs as well. One whose step fails is another finding, not a smaller one.
-    fn try_case(&mut self, case: CaseOf<T>) -> bool {
+    fn try_case(&mut self, mut case: CaseOf<T>) -> bool {
         if self.is_over() {
             return false;
         }
@@ -84,9 +77,10 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
         let Some(difference) = outcome.difference else { return false };
         let is_taken = outcome.finiteness <= self.best.finiteness;
         if is_taken {
+            // Steps after the difference say nothing.
+            case.inputs.truncate(difference.step + 1);
             let attempts = self.best.attempts;
             self.best = Shrunk { case, difference, finiteness: outcome.finiteness, attempts };
-            self.best.end_with_the_difference();
         }
         is_taken
     }
