@@ -105,11 +105,12 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
 
     fn take(&mut self, activation: usize, operands: &[Operand]) -> Option<Vec<Tensor<S>>> {
         let slots = &mut self.activations[activation];
-        let take = |operand: &Operand| {
+        let mut taken = Vec::with_capacity(operands.len());
+        for operand in operands {
             let slot = &mut slots[operand.slot as usize];
-            if operand.is_last { slot.take() } else { slot.clone() }
-        };
-        operands.iter().map(take).collect()
+            taken.push(if operand.is_last { slot.take() } else { slot.clone() }?);
+        }
+        Some(taken)
     }
 
     /// Puts arguments of a region into their slots.

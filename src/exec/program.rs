@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::decode::decode;
 use super::error::ExecError;
+use super::fill::Fills;
 use super::instruction::{Block, Operand, Slot, Step};
 use super::machine::{Hook, Machine};
 use super::scalar::FloatScalar;
@@ -138,8 +139,11 @@ impl<'g, S: FloatScalar> Program<'g, S> {
             }
         }
         self.slot_counts[function.index()] = count as usize;
+        let mut fills = Fills::default();
         for region in regions {
-            self.blocks[region.index()] = Some(self.block_of(region));
+            let mut block = self.block_of(region);
+            fills.fill(graph, &mut block);
+            self.blocks[region.index()] = Some(block);
         }
     }
 
