@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("render", 3),
     ("transfer", 3),
     ("flow", 4),
+    ("interference", 4),
     ("verify", 4),
     ("rules", 5),
     ("report", 6),

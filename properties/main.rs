@@ -22,6 +22,8 @@ mod model_graph;
 #[cfg(feature = "exec")]
 mod mutants;
 mod operations;
+#[cfg(feature = "interference")]
+mod paired;
 mod policy;
 mod precision;
 mod readme;

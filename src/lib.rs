@@ -8,6 +8,8 @@ pub mod exec;
 pub mod flow;
 pub mod graph;
 pub mod index;
+#[cfg(feature = "interference")]
+pub mod interference;
 pub mod lattice;
 pub mod network;
 pub mod policy;

@@ -40,6 +40,10 @@ pub(super) enum Command {
     Init(InitArguments),
     /// Run a step on real or made-up inputs
     Run(RunArguments),
+    /// Run a step in pairs that differ in the probe reward only, and compare the sinks bit by bit
+    Test(Box<TestArguments>),
+    /// Run a pair again that `test` found
+    Replay(ReplayArguments),
     /// Re-check a certificate with code that did not make it
     Verify(VerifyArguments),
     /// Explain a code such as OL100
@@ -49,8 +53,7 @@ pub(super) enum Command {
 }
 
 /// What a policy says itself.
-const NOT_BESIDE_A_POLICY: [&str; 8] =
-    ["source", "sink", "within", "assume", "max_channel", "max_bits", "data", "carried"];
+const NOT_BESIDE_A_POLICY: [&str; 5] = ["source", "sink", "within", "assume", "carried"];
 
 /// What a report looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -109,6 +112,36 @@ pub(super) struct CheckArguments {
     /// StableHLO text or the JSON form of a graph; `-` is standard input. Not needed if the policy names its graphs
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub question: QuestionArguments,
+    /// Let through what is no worse than this: timing, scale or selection
+    #[arg(long, value_name = "CHANNEL", value_parser = parse_max_channel, requires = "source", conflicts_with = "policy")]
+    pub max_channel: Option<Channel>,
+    /// Let through so many bits for each step
+    #[arg(long, value_name = "BITS", requires = "source", conflicts_with = "policy")]
+    pub max_bits: Option<u64>,
+    /// Inputs that hold data, replay or plans, from which to pick is the channel `selection`: a selector; may be repeated
+    #[arg(long, value_name = "SELECTOR", requires = "source", conflicts_with = "policy")]
+    pub data: Vec<String>,
+    /// Run each violation in so many pairs too, to see whether it shows: the report says `confirmed`
+    #[arg(long, value_name = "CASES", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
+    pub confirm: Option<u32>,
+    /// Write the certificates to a file, for `openloop verify`
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// The day on which waivers are judged, YYYY-MM-DD; today without it
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<String>,
+    /// Show every operation of every path
+    #[arg(short, long)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What is asked: a policy, or a source and a sink.
+#[derive(Debug, Args)]
+pub(super) struct QuestionArguments {
     /// The policy; without it and without --source, openloop.toml in this folder
     #[arg(long, value_name = "FILE", conflicts_with_all = NOT_BESIDE_A_POLICY)]
     pub policy: Option<PathBuf>,
@@ -125,28 +158,84 @@ pub(super) struct CheckArguments {
     /// repeated
     #[arg(long, value_name = "ASSUMPTION", value_parser = parse_assumption, requires = "source")]
     pub assume: Vec<Assumption>,
-    /// Let through what is no worse than this: timing, scale or selection
-    #[arg(long, value_name = "CHANNEL", value_parser = parse_max_channel, requires = "source")]
-    pub max_channel: Option<Channel>,
-    /// Let through so many bits for each step
-    #[arg(long, value_name = "BITS", requires = "source")]
-    pub max_bits: Option<u64>,
-    /// Inputs that hold data, replay or plans, from which to pick is the channel `selection`: a selector; may be repeated
-    #[arg(long, value_name = "SELECTOR", requires = "source")]
-    pub data: Vec<String>,
     /// Say that an output of one step is an input of the next, where structure does not tell: result.0=params, or
     /// result.2=terminal for none; may be repeated
     #[arg(long, value_name = "OUTPUT=INPUT", requires = "source")]
     pub carried: Vec<String>,
-    /// Write the certificates to a file, for `openloop verify`
-    #[arg(long, value_name = "FILE")]
-    pub certificate: Option<PathBuf>,
-    /// The day on which waivers are judged, YYYY-MM-DD; today without it
-    #[arg(long, value_name = "DATE")]
-    pub today: Option<String>,
-    /// Show every operation of every path
-    #[arg(short, long)]
-    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArgument {
+    /// Data and randomness are the same in both runs
+    Replay,
+    /// The environment answers each run by itself, over the environment edges of the policy
+    Free,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Runs the very step that `check` reads, twice: all inputs equal, and in the second run every value that leaves the source is
+changed (shifted, scaled, replaced, made inf or NaN). If a bit of a sink differs, that is a leak, and it is made as small as
+it goes and written to a file. If none differs, that is no proof: `check` gives one. A pair in which the change reaches no
+output at all shows nothing, and is not counted as passed.
+
+Inputs are made up from the seed: indices in range, second moments not negative; the optimizer's state is never fresh. What
+cannot be run, such as a callback into Python, gives made-up numbers that depend on its operands.
+
+Examples
+  openloop test step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**'
+  openloop test step.mlir --policy openloop.toml --cases 2000 --time-limit 60
+  openloop test step.mlir --policy openloop.toml --mode free     over the environment edges of the policy too
+  openloop replay openloop-counterexample.json step.mlir         the same two runs again
+
+Exit codes: 0 no difference, and the changes did reach other outputs; 1 a sink differs; 2 usage, input or I/O, or an
+operation that cannot be run; 3 no power, or nothing matched.")]
+pub(super) struct TestArguments {
+    /// StableHLO text or the JSON form of a graph; `-` is standard input. Not needed if the policy names its graphs
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub question: QuestionArguments,
+    /// How many pairs of runs for each entry
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub cases: u32,
+    /// Stop after so many seconds, whatever is left to do
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub time_limit: Option<u64>,
+    /// What inputs and changes are made from: the same seed, the same pairs
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// How many steps a run has at most, for entries over several steps
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub steps: u16,
+    /// Whether the environment listens; without it only for entries whose routes say so
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArgument>,
+    /// No infinities, no NaN, nothing so large that arithmetic may overflow
+    #[arg(long)]
+    pub finite_only: bool,
+    /// Where the smallest difference is written
+    #[arg(long, value_name = "FILE", default_value = "openloop-counterexample.json")]
+    pub save: PathBuf,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The file says which graphs it is about; others are refused, since the same bits would mean something else in them.
+
+Examples
+  openloop replay openloop-counterexample.json step.mlir
+
+Exit codes: 1 the sinks differ again; 0 they do not; 2 usage, input or I/O, or another graph.")]
+pub(super) struct ReplayArguments {
+    /// What `openloop test` wrote
+    #[arg(value_name = "CASE")]
+    pub case: PathBuf,
+    /// The graphs that it speaks of, in the order of the policy
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArguments,
 }

@@ -7,8 +7,11 @@ mod arguments;
 mod check;
 mod files;
 mod output;
+mod question;
+mod replay;
 mod run;
 mod show;
+mod test;
 mod verify;
 
 use std::process::ExitCode;
@@ -56,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => show::inspect(&arguments),
         Command::Init(arguments) => show::init(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Test(arguments) => test::test(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Explain(arguments) => show::explain(&arguments),
         Command::Completions(arguments) => show::completions(&arguments),

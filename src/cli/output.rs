@@ -28,6 +28,8 @@ pub(super) fn choose_colors(command: &Command) {
     let color = match command {
         Command::Check(arguments) => arguments.output.color,
         Command::Inspect(arguments) => arguments.output.color,
+        Command::Test(arguments) => arguments.output.color,
+        Command::Replay(arguments) => arguments.output.color,
         _ => Color::Auto,
     };
     match color {
@@ -74,4 +76,36 @@ pub(super) fn error(message: &str) {
     let has_head = message.starts_with("error") || message.starts_with("\u{1b}");
     let head = if has_head { "" } else { "error: " };
     let _ = writeln!(std::io::stderr().lock(), "{head}{message}");
+}
+
+/// A line on standard error that is written over until it is cleared; nothing where that is no terminal.
+pub(super) struct ProgressLine {
+    last: Option<std::time::Instant>,
+    is_terminal: bool,
+}
+
+impl ProgressLine {
+    pub fn new() -> Self {
+        use std::io::IsTerminal;
+        ProgressLine { last: None, is_terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Shows a text, but not more often than an eye follows.
+    pub fn show(&mut self, text: impl FnOnce() -> String) {
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+        if self.is_terminal && self.last.is_none_or(|last| last.elapsed() >= PAUSE) {
+            self.last = Some(std::time::Instant::now());
+            let mut out = std::io::stderr().lock();
+            let _ = write!(out, "\r\u{1b}[K{}", text()).and_then(|()| out.flush());
+        }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        if self.last.is_some() {
+            let mut out = std::io::stderr().lock();
+            let _ = write!(out, "\r\u{1b}[K").and_then(|()| out.flush());
+        }
+    }
 }

@@ -17,7 +17,15 @@ pub struct ExecError {
     pub source: Option<String>,
 }
 
+/// What is said of loops that turn too often.
+pub(super) const ENDLESS: &str = "the loops of this run turn more often than is allowed";
+
 impl ExecError {
+    /// Whether a run was ended since its loops turned too often.
+    pub fn is_endless(&self) -> bool {
+        self.message == ENDLESS
+    }
+
     /// An error that is about no operation.
     pub(super) fn plain(message: impl Into<String>) -> Self {
         ExecError { message: message.into(), operation: None, text_line: 0, source: None }

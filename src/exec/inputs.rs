@@ -17,6 +17,58 @@ use crate::index::{Id, IndexVec};
 /// Integers that index nothing stay below this: counters, mostly.
 const ORDINARY_BOUND: u64 = 4;
 
+/// How an input is made, once its graph was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputPlan {
+    /// Its type; none for a token.
+    pub r#type: Option<TensorShape>,
+    /// Integers stay below this; none if all bits are used.
+    pub bound: Option<u64>,
+    /// Floats are not negative.
+    pub is_positive: bool,
+}
+
+impl InputPlan {
+    /// The input that a stream of a seed gives.
+    pub fn draw<S: FloatScalar>(&self, seed: u64, stream: u64) -> Tensor<S> {
+        let Some(r#type) = &self.r#type else { return Tensor::Token };
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(stream);
+        let shape = &r#type.shape;
+        let count: usize = shape.iter().product();
+        let words: Vec<u64> = (0..count).map(|_| random.next_u64()).collect();
+        let unit = |word: u64| (word >> 11) as f64 / (1u64 << 53) as f64;
+        let bounded = |word: &u64| self.bound.map_or(*word, |bound| word % bound.max(1));
+        match r#type.element {
+            Element::Boolean => Tensor::Boolean(array_of(shape, words.iter().map(|word| word & 1 == 1).collect())),
+            Element::Signed(bits) => {
+                let values = words.iter().map(|word| wrap_signed(bounded(word) as i64, bits));
+                Tensor::Signed(bits, array_of(shape, values.collect()))
+            }
+            Element::Unsigned(bits) => {
+                let values = words.iter().map(|word| wrap_unsigned(bounded(word), bits));
+                Tensor::Unsigned(bits, array_of(shape, values.collect()))
+            }
+            Element::Float(kind) => {
+                // Uniform, with the variance that keeps the size of what a matrix is multiplied with.
+                let fan_in =
+                    if shape.len() < 2 { 4 } else { shape[..shape.len() - 1].iter().product::<usize>().max(1) };
+                let scale = (3.0 / fan_in as f64).sqrt();
+                let number = |word: &u64| {
+                    let value = (2.0 * unit(*word) - 1.0) * scale;
+                    <S as Field>::from_f64(if self.is_positive { value.abs() } else { value }).rounded(kind)
+                };
+                Tensor::Float(kind, array_of(shape, words.iter().map(number).collect()))
+            }
+            Element::Complex(kind) => {
+                let part = |word: u64| <S as Field>::from_f64(2.0 * unit(word) - 1.0).rounded(kind);
+                let number = |word: &u64| num_complex::Complex::new(part(*word), part(word.rotate_left(32)));
+                Tensor::Complex(kind, array_of(shape, words.iter().map(number).collect()))
+            }
+        }
+    }
+}
+
 /// Who uses each value.
 pub struct InputGenerator<'g> {
     graph: &'g TrainingGraph,
@@ -38,50 +90,26 @@ impl<'g> InputGenerator<'g> {
 
     /// The input at a position of a function; none if its type is not known before the run or not supported.
     pub fn input<S: FloatScalar>(&self, function: FunctionId, position: usize) -> Option<Tensor<S>> {
+        // A stream of its own: what one input is does not depend on which others are given.
+        Some(self.plan(function, position)?.draw(self.seed, position as u64))
+    }
+
+    /// How the input at a position of a function is made; none if its type is not known before the run or not supported.
+    pub fn plan(&self, function: FunctionId, position: usize) -> Option<InputPlan> {
         let value = self.graph.arguments(self.graph.function(function).body).get(position)?;
         let Some(r#type) = self.graph.tensor_type(value) else {
             let is_token = matches!(self.graph.r#type(self.graph.value(value).r#type), crate::graph::Type::Token);
-            return is_token.then_some(Tensor::Token);
+            return is_token.then_some(InputPlan { r#type: None, bound: None, is_positive: false });
         };
         let r#type = TensorShape::of(r#type)?;
-        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        // A stream of its own: what one input is does not depend on which others are given.
-        random.set_stream(position as u64);
-        let count: usize = r#type.shape.iter().product();
-        let words: Vec<u64> = (0..count).map(|_| random.next_u64()).collect();
-        let unit = |word: u64| (word >> 11) as f64 / (1u64 << 53) as f64;
-        let shape = &r#type.shape;
-        Some(match r#type.element {
-            Element::Boolean => Tensor::Boolean(array_of(shape, words.iter().map(|word| word & 1 == 1).collect())),
-            Element::Signed(bits) => {
-                let bound = self.bound(value).unwrap_or(ORDINARY_BOUND);
-                let values = words.iter().map(|word| wrap_signed((word % bound.max(1)) as i64, bits));
-                Tensor::Signed(bits, array_of(shape, values.collect()))
-            }
-            Element::Unsigned(bits) => {
-                // All bits, unless it is an index: unsigned words are random keys.
-                let bound = self.bound(value);
-                let values = words.iter().map(|word| bound.map_or(*word, |bound| word % bound.max(1)));
-                Tensor::Unsigned(bits, array_of(shape, values.map(|value| wrap_unsigned(value, bits)).collect()))
-            }
-            Element::Float(kind) => {
-                let is_positive = self.is_under_root(value);
-                // Uniform, with the variance that keeps the size of what a matrix is multiplied with.
-                let fan_in =
-                    if shape.len() < 2 { 4 } else { shape[..shape.len() - 1].iter().product::<usize>().max(1) };
-                let scale = (3.0 / fan_in as f64).sqrt();
-                let number = |word: &u64| {
-                    let value = (2.0 * unit(*word) - 1.0) * scale;
-                    <S as Field>::from_f64(if is_positive { value.abs() } else { value }).rounded(kind)
-                };
-                Tensor::Float(kind, array_of(shape, words.iter().map(number).collect()))
-            }
-            Element::Complex(kind) => {
-                let part = |word: u64| <S as Field>::from_f64(2.0 * unit(word) - 1.0).rounded(kind);
-                let number = |word: &u64| num_complex::Complex::new(part(*word), part(word.rotate_left(32)));
-                Tensor::Complex(kind, array_of(shape, words.iter().map(number).collect()))
-            }
-        })
+        let (bound, is_positive) = match r#type.element {
+            Element::Signed(_) => (Some(self.bound(value).unwrap_or(ORDINARY_BOUND)), false),
+            // All bits, unless it is an index: unsigned words are random keys.
+            Element::Unsigned(_) => (self.bound(value), false),
+            Element::Float(_) => (None, self.is_under_root(value)),
+            Element::Boolean | Element::Complex(_) => (None, false),
+        };
+        Some(InputPlan { r#type: Some(r#type), bound, is_positive })
     }
 
     /// Values that hold the elements of `start`, perhaps converted or moved, as `follow` says: each with its uses.

@@ -19,6 +19,10 @@ pub struct Hook<'h, S> {
     operations: FixedBitSet,
     #[allow(clippy::type_complexity, reason = "a name would say less")]
     callback: Box<dyn FnMut(OperationId, usize, &mut Tensor<S>) + 'h>,
+    watched: FixedBitSet,
+    #[allow(clippy::type_complexity, reason = "a name would say less")]
+    watch: Box<dyn FnMut(OperationId, &[Tensor<S>]) + 'h>,
+    turns_left: Option<u64>,
 }
 
 impl<'h, S> Hook<'h, S> {
@@ -27,8 +31,29 @@ impl<'h, S> Hook<'h, S> {
         operations: impl IntoIterator<Item = OperationId>,
         callback: impl FnMut(OperationId, usize, &mut Tensor<S>) + 'h,
     ) -> Self {
-        let operations = operations.into_iter().map(Id::index).collect();
-        Hook { operations, callback: Box::new(callback) }
+        Hook {
+            operations: operations.into_iter().map(Id::index).collect(),
+            callback: Box::new(callback),
+            watched: FixedBitSet::new(),
+            watch: Box::new(|_, _| ()),
+            turns_left: None,
+        }
+    }
+
+    /// Also shows the operands of these operations before each is done. Loops, branches, calls and what is inside regions
+    /// that combine elements are not shown.
+    pub fn watching(
+        self,
+        operations: impl IntoIterator<Item = OperationId>,
+        watch: impl FnMut(OperationId, &[Tensor<S>]) + 'h,
+    ) -> Self {
+        Hook { watched: operations.into_iter().map(Id::index).collect(), watch: Box::new(watch), ..self }
+    }
+
+    /// Ends a run whose loops turn more often than this, all together: a replaced value may be what a loop ends by. The
+    /// error [is told apart](ExecError::is_endless).
+    pub fn with_turns(self, turns: u64) -> Self {
+        Hook { turns_left: Some(turns), ..self }
     }
 
     fn has(&self, id: OperationId) -> bool {
@@ -221,6 +246,9 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
             self.enter(body, activation, state)?;
             return Ok(Frame { region: body, next: 0, activation, purpose: Purpose::Body });
         }
+        if let Some(turns) = self.hook.as_mut().and_then(|hook| hook.turns_left.as_mut()) {
+            *turns = turns.checked_sub(1).ok_or(super::error::ENDLESS)?;
+        }
         self.enter(condition, activation, state.clone())?;
         Ok(Frame { region: condition, next: 0, activation, purpose: Purpose::Condition(state) })
     }
@@ -253,6 +281,11 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 Ok(Begun::Enter(Frame { region, next: 0, activation, purpose: Purpose::Call }))
             }
             _ => {
+                if let Some(hook) = &mut self.hook
+                    && hook.watched.contains(step.operation.index())
+                {
+                    (hook.watch)(step.operation, &operands);
+                }
                 let results = self.execute(step, activation, operands)?;
                 if results.len() != step.results.len() {
                     return Err(format!("{} results were made, not {}", results.len(), step.results.len()));

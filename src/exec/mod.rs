@@ -33,7 +33,7 @@ pub mod values;
 pub use dual::{Dual, Losses};
 pub use error::ExecError;
 pub use format::{decode_float, encode_float};
-pub use inputs::InputGenerator;
+pub use inputs::{InputGenerator, InputPlan};
 pub use machine::Hook;
 pub use program::Program;
 pub use scalar::FloatScalar;

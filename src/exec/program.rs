@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::decode::decode;
 use super::error::ExecError;
 use super::fill::Fills;
-use super::instruction::{Block, Operand, Slot, Step};
+use super::instruction::{Block, Instruction, Operand, Slot, Step};
 use super::machine::{Hook, Machine};
 use super::scalar::FloatScalar;
 use super::tensor::{Tensor, TensorShape};
@@ -94,6 +94,12 @@ impl<'g, S: FloatScalar> Program<'g, S> {
     /// time that such an operation is done, also in loops, called functions and regions that combine elements.
     pub fn run_with(&self, inputs: Vec<Tensor<S>>, hook: Hook<'_, S>) -> Result<Vec<Tensor<S>>, ExecError> {
         Machine::new(self, Some(hook)).run(inputs)
+    }
+
+    /// The operations that no run gets over, unless a hook answers for them.
+    pub fn unsupported(&self) -> impl Iterator<Item = OperationId> {
+        let steps = self.blocks.iter().flatten().flat_map(|block| &block.steps);
+        steps.filter(|step| matches!(step.instruction, Instruction::Unsupported(_))).map(|step| step.operation)
     }
 
     pub(super) fn block(&self, region: RegionId) -> Option<&Block<S>> {

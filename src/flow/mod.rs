@@ -13,7 +13,6 @@ mod certificate;
 mod code;
 mod cotangents;
 pub mod explain;
-mod phase;
 mod propagate;
 pub mod reference;
 pub mod refined;
@@ -26,7 +25,7 @@ mod witness;
 pub use certificate::evidence;
 pub use code::FlowGraph;
 pub use cotangents::{Finding, invisible_cotangents};
-pub use phase::{Phase, Phases};
+pub use crate::graph::{Phase, Phases};
 pub use propagate::propagate;
 pub use slice::{
     OpaqueCrossing, Slice, backward_slice, forward_slice, opaque_crossings, taken_from_outside, unchanged_input,

@@ -12,6 +12,7 @@ mod digest;
 mod json;
 mod kind;
 mod path;
+mod phase;
 mod place;
 mod types;
 
@@ -22,6 +23,7 @@ pub use digest::Digest;
 pub use json::{GraphFileError, JSON_VERSION};
 pub use kind::{Arity, OperationKind};
 pub use path::PytreePath;
+pub use phase::{Phase, Phases};
 pub use place::{Place, PlaceId, ScopeComponent, ScopeId, ScopePath};
 pub use types::{ElementType, FloatKind, TensorType, Type, TypeId};
 

@@ -5,7 +5,6 @@
 //! paths of its calls say, from the entry downwards.
 
 use super::*;
-use crate::graph::{ScopeId, ScopePath};
 
 /// What the scope paths around an operation say, calls included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
