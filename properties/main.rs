@@ -7,6 +7,8 @@ mod channels;
 mod command;
 mod corpus;
 #[cfg(feature = "exec")]
+mod dual;
+#[cfg(feature = "exec")]
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
@@ -33,4 +35,6 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
+#[cfg(feature = "interference")]
+mod sensitivity;
 mod truth;

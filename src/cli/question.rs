@@ -90,10 +90,7 @@ pub(super) fn policy_failure(error: &PolicyError, path: &Path, text: &str) -> Fa
 }
 
 /// The graphs to check: those that the policy names, or the file of the command line.
-pub(super) fn graph_files(
-    file: Option<&PathBuf>,
-    loaded: &Loaded,
-) -> Result<Vec<(Option<String>, PathBuf)>, Failure> {
+pub(super) fn graph_files(file: Option<&PathBuf>, loaded: &Loaded) -> Result<Vec<(Option<String>, PathBuf)>, Failure> {
     let named = loaded.policy.graphs();
     match (file, named) {
         (Some(_), [_, ..]) => {
@@ -122,19 +119,19 @@ pub(super) fn explain(error: ReportError, loaded: &Loaded) -> Failure {
 
 /// What to say where it is not clear what is carried.
 pub(super) fn unclear_pairs(graph: &str, error: &PairingError, loaded: &Loaded) -> Failure {
-            let mut message = format!("{graph}: {error}");
-            if let PairingError::Ambiguous { input, candidates } = &error {
-                message.push_str("\nhelp: say which, or look at one step only (--within step)\n");
-                let in_policy = loaded.text.is_some();
-                if in_policy {
-                    message.push_str("\n  [carried]\n");
-                }
-                for candidate in candidates {
-                    message.push_str(&match in_policy {
-                        true => format!("  \"{candidate}\" = \"{input}\"\n"),
-                        false => format!("  --carried {candidate}={input}\n"),
-                    });
-                }
-            }
-            Failure::new(message)
+    let mut message = format!("{graph}: {error}");
+    if let PairingError::Ambiguous { input, candidates } = &error {
+        message.push_str("\nhelp: say which, or look at one step only (--within step)\n");
+        let in_policy = loaded.text.is_some();
+        if in_policy {
+            message.push_str("\n  [carried]\n");
+        }
+        for candidate in candidates {
+            message.push_str(&match in_policy {
+                true => format!("  \"{candidate}\" = \"{input}\"\n"),
+                false => format!("  --carried {candidate}={input}\n"),
+            });
+        }
+    }
+    Failure::new(message)
 }

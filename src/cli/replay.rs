@@ -59,11 +59,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Outcome {
     }
 }
 
-fn replay_as<S: FloatScalar + 'static>(
-    arguments: &ReplayArguments,
-    graphs: &[ReadGraph],
-    file: &CaseFile,
-) -> Outcome {
+fn replay_as<S: FloatScalar + 'static>(arguments: &ReplayArguments, graphs: &[ReadGraph], file: &CaseFile) -> Outcome {
     let path = arguments.case.display();
     let named: Vec<(&str, &_)> = graphs.iter().map(|(name, _, graph)| (name.as_str(), graph)).collect();
     let unfit = |why: String| Failure::new(format!("{path}: {why}"));

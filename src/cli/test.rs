@@ -127,7 +127,9 @@ pub(super) fn test(arguments: &TestArguments) -> Outcome {
         });
     }
     if arguments.mode == Some(ModeArgument::Free) && !is_heard {
-        output::note("note: no environment edge ends at an input that is drawn, so that --mode free is as --mode replay");
+        output::note(
+            "note: no environment edge ends at an input that is drawn, so that --mode free is as --mode replay",
+        );
     }
     let code = exit_code(&entries, !unmatched.is_empty());
     let file = arguments.output.output.as_deref();
@@ -137,7 +139,8 @@ pub(super) fn test(arguments: &TestArguments) -> Outcome {
             file: file.clone(),
             digest: graph.digest(),
         });
-        let report = TestReport { version: TEST_VERSION, tool: env!("CARGO_PKG_VERSION"), graphs: graphs.collect(), entries };
+        let report =
+            TestReport { version: TEST_VERSION, tool: env!("CARGO_PKG_VERSION"), graphs: graphs.collect(), entries };
         serde_json::to_string_pretty(&report).expect("strings, numbers and lists are always JSON") + "\n"
     } else {
         let lines = files::LocalSources::near(sources.iter().map(|(_, path)| path.as_path()));

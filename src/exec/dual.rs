@@ -14,6 +14,7 @@ use autodiff::{F, FT};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use num_complex::Complex;
 use num_traits::{Float, Num, NumCast, One, ToPrimitive, Zero};
+use serde::Serialize;
 
 use super::kernels::{Arithmetic, Field, Fourier, Ordered, Real};
 use super::scalar::FloatScalar;
@@ -21,7 +22,7 @@ use crate::graph::FloatKind;
 
 /// How often a derivative was lost on this thread: how many numbers that moved, that is whose derivative was not zero, were
 /// used for something that has no derivative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Losses {
     /// Numbers that were compared or looked at for a decision.
     pub comparisons: u64,

@@ -97,15 +97,28 @@ pub(super) struct Machine<'p, 'g, 'h, S> {
     pub hook: Option<Hook<'h, S>>,
     activations: Vec<Activation<S>>,
     nesting: usize,
+    /// The most elements that were held at one time, if somebody asks.
+    peak: Option<usize>,
 }
 
 impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn new(program: &'p Program<'g, S>, hook: Option<Hook<'h, S>>) -> Self {
-        Machine { program, hook, activations: Vec::new(), nesting: 0 }
+        Machine { program, hook, activations: Vec::new(), nesting: 0, peak: None }
     }
 
     /// Runs the function of the program.
     pub fn run(mut self, inputs: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, ExecError> {
+        self.run_function(inputs)
+    }
+
+    /// Runs the function of the program, and says how many elements were held at most.
+    pub fn run_measured(mut self, inputs: Vec<Tensor<S>>) -> Result<(Vec<Tensor<S>>, usize), ExecError> {
+        self.peak = Some(0);
+        let results = self.run_function(inputs)?;
+        Ok((results, self.peak.unwrap_or(0)))
+    }
+
+    fn run_function(&mut self, inputs: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, ExecError> {
         self.program.check_inputs(&inputs)?;
         let inputs = inputs.into_iter().map(in_order).collect();
         let function = self.program.function();
@@ -313,8 +326,11 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 slots[*slot as usize] = Some(result);
             }
         }
+        if let Some(peak) = self.peak {
+            self.peak = Some(peak.max(held(&self.activations)));
+        }
         for &slot in &step.drops {
-            slots[slot as usize] = None;
+            self.activations[activation][slot as usize] = None;
         }
     }
 
@@ -322,6 +338,15 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn is_hooked(&self, id: OperationId) -> bool {
         self.hook.as_ref().is_some_and(|hook| hook.has(id))
     }
+}
+
+/// How many elements are held; arrays that are shared count once.
+fn held<S: FloatScalar>(activations: &[Activation<S>]) -> usize {
+    let tensors = activations.iter().flatten().flatten();
+    let mut arrays: Vec<(usize, usize)> = tensors.map(|tensor| (tensor.address(), tensor.element_count())).collect();
+    arrays.sort_unstable();
+    arrays.dedup();
+    arrays.iter().map(|(_, count)| count).sum()
 }
 
 enum Begun<S> {

@@ -96,6 +96,12 @@ impl<'g, S: FloatScalar> Program<'g, S> {
         Machine::new(self, Some(hook)).run(inputs)
     }
 
+    /// Runs it once, and says how many elements were held at one time at most:
+    /// whatever nobody needs any more is freed at once.
+    pub fn run_measured(&self, inputs: Vec<Tensor<S>>) -> Result<(Vec<Tensor<S>>, usize), ExecError> {
+        Machine::new(self, None).run_measured(inputs)
+    }
+
     /// The operations that no run gets over, unless a hook answers for them.
     pub fn unsupported(&self) -> impl Iterator<Item = OperationId> {
         let steps = self.blocks.iter().flatten().flat_map(|block| &block.steps);

@@ -22,10 +22,10 @@ mod telling;
 mod tests;
 mod witness;
 
+pub use crate::graph::{Phase, Phases};
 pub use certificate::evidence;
 pub use code::FlowGraph;
 pub use cotangents::{Finding, invisible_cotangents};
-pub use crate::graph::{Phase, Phases};
 pub use propagate::propagate;
 pub use slice::{
     OpaqueCrossing, Slice, backward_slice, forward_slice, opaque_crossings, taken_from_outside, unchanged_input,

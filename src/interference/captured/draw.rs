@@ -61,7 +61,8 @@ pub(super) fn type_text(r#type: &Option<TensorShape>) -> String {
 /// Words in hexadecimal, equal neighbours counted: `3f800000 0*11`.
 pub(super) fn words_text(words: &[u64]) -> String {
     let runs = words.chunk_by(|a, b| a == b);
-    let texts = runs.map(|run| if run.len() > 1 { format!("{:x}*{}", run[0], run.len()) } else { format!("{:x}", run[0]) });
+    let texts =
+        runs.map(|run| if run.len() > 1 { format!("{:x}*{}", run[0], run.len()) } else { format!("{:x}", run[0]) });
     texts.collect::<Vec<_>>().join(" ")
 }
 
@@ -328,7 +329,11 @@ mod tests {
         let float = Element::Float(FloatKind::F32);
         let (empty, token) = (slot("none", float, &[0], false), slot("order", float, &[], false));
         let token = Slot { plan: InputPlan { r#type: None, ..token.plan }, ..token };
-        let rest = [slot("w", float, &[3, 4], false), slot("mask", float, &[6], true), slot("n", Element::Signed(32), &[2], false)];
+        let rest = [
+            slot("w", float, &[3, 4], false),
+            slot("mask", float, &[6], true),
+            slot("n", Element::Signed(32), &[2], false),
+        ];
         [vec![empty, token], rest.to_vec()].concat().into()
     }
 

@@ -33,7 +33,8 @@ pub(super) fn exits(graph: &TrainingGraph, operations: &[OperationId]) -> FxHash
     let mut gives_outside = vec![true; graph.functions().len()];
     let mut is_called = vec![false; graph.functions().len()];
     for (id, operation) in graph.operations().iter_enumerated() {
-        let callee = operation.callee.filter(|_| matches!(operation.kind, OperationKind::Call | OperationKind::Composite));
+        let callee =
+            operation.callee.filter(|_| matches!(operation.kind, OperationKind::Call | OperationKind::Composite));
         if let Some(callee) = callee.map(Id::index) {
             let outside = !is_source(id);
             gives_outside[callee] = outside || (is_called[callee] && gives_outside[callee]);
