@@ -1,6 +1,6 @@
 //! `dot_general`.
 
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMut2, Axis, Dimension, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMut2, Axis, Dimension, IxDyn, LayoutRef};
 
 use super::position::{assemble, remaining, require, require_dimensions, sizes, volume};
 use super::{Arithmetic, Refused};
@@ -51,9 +51,14 @@ pub fn dot_general<T: Arithmetic>(
     assemble(OPERATION, &result_shape, result)
 }
 
-/// What is at an index of the first dimensions.
+/// What is at an index of the first dimensions, which keep an extent of 1.
 fn matrix_at<'a, T>(array: &ArrayViewD<'a, T>, index: &IxDyn) -> ArrayViewD<'a, T> {
-    index.as_array_view().iter().fold(array.clone(), |array, &at| array.index_axis_move(Axis(0), at))
+    let mut array = array.clone();
+    let layout: &mut LayoutRef<T, IxDyn> = array.as_mut();
+    for (dimension, &at) in index.as_array_view().iter().enumerate() {
+        layout.collapse_axis(Axis(dimension), at);
+    }
+    array
 }
 
 /// The dimensions of each operand that are neither batching nor contracting.

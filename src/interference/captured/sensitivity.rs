@@ -20,6 +20,7 @@ use crate::exec::{Dual, ExecError, FloatScalar, Hook, Losses, Tensor};
 use crate::graph::{OperationId, OperationKind as Kind, TrainingGraph};
 use crate::index::Id;
 use crate::interference::{StepResult, Target, TrainingSystem};
+use crate::render::text::safe;
 
 /// In which direction derivatives are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl fmt::Display for Sensitivity {
             self.sinks.iter().filter(|sink| sink.largest > 0.0 || sink.unknown > 0).collect();
         moving.sort_by(|a, b| b.largest.total_cmp(&a.largest));
         for sink in moving.iter().take(ROWS_SHOWN) {
-            write!(f, "                {}: largest {:.3e}, norm {:.3e}", sink.name, sink.largest, sink.norm)?;
+            write!(f, "                {}: largest {:.3e}, norm {:.3e}", safe(&sink.name), sink.largest, sink.norm)?;
             if sink.unknown > 0 {
                 write!(f, ", {} not known", sink.unknown)?;
             }
@@ -122,7 +123,7 @@ impl fmt::Display for Sensitivity {
             let mut places: Vec<&LossPlace> = self.lost.iter().collect();
             places.sort_by_key(|place| std::cmp::Reverse(place.losses.total()));
             for place in places.iter().take(ROWS_SHOWN) {
-                writeln!(f, "                {} at {}: {}", place.operation, place.place, place.losses.total())?;
+                writeln!(f, "                {} at {}: {}", place.operation, safe(&place.place), place.losses.total())?;
             }
         }
         if self.discrete > 0 {
