@@ -11,6 +11,7 @@ const INPUTS: &[(&str, &str)] = &[
     ("brainlike", "fixtures/captures/b_brainlike/step.mlir"),
     ("shared_clip", "fixtures/jax/shared_clip/step.mlir"),
     ("scan_remat", "fixtures/jax/scan_remat/step.mlir"),
+    ("gpt2_narrow", "benches/inputs/gpt2_narrow.mlir"),
 ];
 
 fn benches(criterion: &mut Criterion) {

@@ -103,8 +103,8 @@ def causal(scores):
 # --- GPT-2 small ----------------------------------------------------------------------------------------------
 
 
-def gpt2_small():
-    width, layers, heads, vocab, context = 768, 12, 12, 50257, 1024
+def gpt2_small(width=768, vocab=50257, context=1024, batch=8):
+    layers, heads = 12, 12
 
     def norm():
         return {"scale": shape(width), "bias": shape(width)}
@@ -157,7 +157,7 @@ def gpt2_small():
         return thoughts @ p["wte"].T
 
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(6e-4, weight_decay=0.1))
-    return lower(beliefs, width, think, predict, optimizer, batch=8, length=context)
+    return lower(beliefs, width, think, predict, optimizer, batch, length=context)
 
 
 # --- Llama 3 8B -----------------------------------------------------------------------------------------------
@@ -242,7 +242,12 @@ def llama_8b():
     return lower(beliefs, width, think, predict, optimizer, batch=4, length=length)
 
 
-STEPS = {"gpt2_small": gpt2_small, "llama_8b": llama_8b}
+def gpt2_narrow():
+    """As deep, but small enough to be run by an interpreter."""
+    return gpt2_small(width=96, vocab=512, context=64, batch=2)
+
+
+STEPS = {"gpt2_small": gpt2_small, "llama_8b": llama_8b, "gpt2_narrow": gpt2_narrow}
 
 
 # No path of this machine goes into the texts: `benches/lower_shapes.py`, `optax/transforms/_clipping.py`.

@@ -6,7 +6,7 @@ use openloop::exec::values::{FileKind, StoredTensor, StoredTensors, read_tensors
 use openloop::exec::{
     Array, Element, ExecError, FloatScalar, Hook, InputGenerator, Program, Tensor, TensorShape, decode_float,
 };
-use openloop::graph::{FloatKind, OperationKind, TrainingGraph};
+use openloop::graph::{FloatKind, GraphBuilder, OperationKind, TrainingGraph};
 use openloop::index::Id;
 
 use super::corpus;
@@ -246,4 +246,49 @@ fn a_tensor_is_its_bits() {
     let Tensor::Signed(4, array) = &tensor else { panic!("signed") };
     assert_eq!(array.iter().copied().collect::<Vec<_>>(), [-1, 7]);
     assert_eq!(tensor.to_bits(), [0b1111, 0b0111]);
+}
+
+/// A chain of additions in which every value is used by the next one and the one after.
+fn chain(length: usize) -> TrainingGraph {
+    let mut step = GraphBuilder::new("step");
+    let mut values = [step.input("x", "tensor<10xf32>"); 2];
+    for _ in 0..length {
+        values = [values[1], step.add(OperationKind::Add, &values)];
+    }
+    step.output("result", values[1]);
+    step.finish().expect("a valid graph")
+}
+
+#[test]
+fn buffers_are_freed_after_their_last_use() {
+    for length in [10, 300] {
+        let graph = chain(length);
+        let input = Tensor::Float(FloatKind::F32, Array::from_elem(vec![10], 1e-3));
+        let program = Program::<f32>::new(&graph).expect("a program");
+        let (results, most) = program.run_measured(vec![input.clone()]).expect("it runs");
+        assert_eq!(results[0].to_bits(), program.run(vec![input]).expect("it runs")[0].to_bits());
+        assert_eq!(most, 20, "two values of ten elements, whatever the length, here {length}");
+    }
+}
+
+#[test]
+fn a_constant_that_a_hook_replaces_is_broadcast_anew() {
+    let text = "
+module @step {
+  func.func public @main() -> tensor<2xf32> {
+    %one = stablehlo.constant dense<1.0> : tensor<f32>
+    %ones = stablehlo.broadcast_in_dim %one, dims = [] : (tensor<f32>) -> tensor<2xf32>
+    return %ones : tensor<2xf32>
+  }
+}
+";
+    let graph = openloop::capture::read(text.as_bytes()).expect("a step");
+    let constant = graph.operations().ids().find(|&id| graph.operation(id).kind == OperationKind::Constant);
+    let hook = Hook::new(constant, |_, _, tensor: &mut Tensor<f32>| {
+        *tensor = Tensor::Float(FloatKind::F32, Array::from_elem(vec![], 3.0));
+    });
+    let program = Program::<f32>::new(&graph).expect("a program");
+    let bits = |number: f32| vec![u64::from(number.to_bits()); 2];
+    assert_eq!(program.run(Vec::new()).expect("it runs")[0].to_bits(), bits(1.0));
+    assert_eq!(program.run_with(Vec::new(), hook).expect("it runs")[0].to_bits(), bits(3.0));
 }

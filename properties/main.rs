@@ -7,6 +7,8 @@ mod channels;
 mod command;
 mod corpus;
 #[cfg(feature = "exec")]
+mod dual;
+#[cfg(feature = "exec")]
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
@@ -35,6 +37,8 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
+#[cfg(feature = "interference")]
+mod sensitivity;
 #[cfg(feature = "interference")]
 #[path = "../fixtures/examples/training_system.rs"] // likewise
 mod training_system;

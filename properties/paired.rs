@@ -15,7 +15,7 @@ use super::corpus;
 use super::truth::{Truth, truth};
 
 /// The text does not show these: what JAX did between the lines is not in it.
-const NOT_IN_THE_TEXT: [(&str, &str); 2] = [
+pub(super) const NOT_IN_THE_TEXT: [(&str, &str); 2] = [
     ("custom_vjp_hides", "a custom gradient rule carries no scope, so that its cotangent is no source"),
     ("scope_only_add", "an addition transposes to no operation, so that there is no cotangent to change"),
 ];
@@ -31,7 +31,7 @@ fn measured(json: &Value, key: &str) -> Option<Finiteness> {
     }
 }
 
-fn policy(graph: &TrainingGraph, truth: &Truth, assume: &[Assumption]) -> FlowPolicy {
+pub(super) fn policy(graph: &TrainingGraph, truth: &Truth, assume: &[Assumption]) -> FlowPolicy {
     let select = |text: &str| vec![Selector::parse(text).expect("a selector")];
     let scope = format!("scope:{}", truth.scope);
     let mut policy =
@@ -75,7 +75,7 @@ fn found(report: &PairedReport) -> Result<Option<Finiteness>, String> {
 }
 
 /// Runs every check of a list, on all processors; gives what failed.
-fn on_all_processors<T: Sync>(items: &[T], check: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+pub(super) fn on_all_processors<T: Sync>(items: &[T], check: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {

@@ -215,6 +215,9 @@ pub(super) struct TestArguments {
     /// No infinities, no NaN, nothing so large that arithmetic may overflow
     #[arg(long)]
     pub finite_only: bool,
+    /// Also give the exact derivative of every sink, by dual numbers, and where derivatives are lost
+    #[arg(long)]
+    pub sensitivity: bool,
     /// Where the smallest difference is written
     #[arg(long, value_name = "FILE", default_value = "openloop-counterexample.json")]
     pub save: PathBuf,

@@ -9,10 +9,10 @@ use super::arguments::{Format, ModeArgument, TestArguments};
 use super::output::ProgressLine;
 use super::question::{ReadGraph, explain, graph_files, load_policy, read_graphs};
 use super::{Failure, Outcome, files, output};
-use crate::exec::FloatScalar;
+use crate::exec::{Dual, FloatScalar};
 use crate::graph::Digest;
 use crate::interference::captured::{
-    CapturedError, CapturedStep, CaseFile, PairedQuestion, SourcePlace, has_wide_floats,
+    CapturedError, CapturedStep, CaseFile, Direction, PairedQuestion, Sensitivity, SourcePlace, has_wide_floats,
 };
 use crate::interference::{Mode, Options, PairedOutcome, PairedReport, Progress, Target, search};
 use crate::policy::{FlowPolicy, Invariant};
@@ -57,11 +57,22 @@ struct TestEntry {
     /// Operations that nobody can run, for which something was made up.
     made_up: Vec<String>,
     report: PairedReport,
+    /// Derivatives of the sinks, in each direction; nothing if nobody asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sensitivity: Vec<Derivatives>,
     /// Where the counterexample was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     counterexample_file: Option<String>,
     /// Where what was changed leaves the source, in the user's own files.
     changed: Vec<SourcePlace>,
+}
+
+/// The derivatives of the sinks in one direction.
+#[derive(Debug, Serialize)]
+struct Derivatives {
+    by: Target,
+    #[serde(flatten)]
+    sensitivity: Sensitivity,
 }
 
 /// The pairs of one entry.
@@ -119,6 +130,7 @@ pub(super) fn test(arguments: &TestArguments) -> Outcome {
             Err(error) => return Err(Failure::new(error.to_string())),
         };
         is_heard |= tested.has_environment;
+        let sensitivity = if arguments.sensitivity { derivatives(&graphs, &question, &options)? } else { Vec::new() };
         let count = entries.iter().filter(|entry| entry.counterexample_file.is_some()).count();
         let file = tested.case.as_ref().map(|case| save(&arguments.save, count, case)).transpose()?;
         entries.push(TestEntry {
@@ -130,6 +142,7 @@ pub(super) fn test(arguments: &TestArguments) -> Outcome {
             sinks: tested.sinks,
             made_up: tested.made_up,
             report: tested.report,
+            sensitivity,
             counterexample_file: file.map(|path| path.display().to_string()),
             changed: tested.changed,
         });
@@ -233,6 +246,38 @@ fn run_pairs_as<S: FloatScalar + 'static>(
     })
 }
 
+/// From so many states derivatives are taken.
+const STATES: u32 = 4;
+
+/// The derivatives of the sinks by values that leave the source, and by cotangents.
+fn derivatives(
+    graphs: &[ReadGraph],
+    question: &PairedQuestion,
+    options: &Options,
+) -> Result<Vec<Derivatives>, Failure> {
+    let is_wide = graphs.iter().any(|(_, _, graph)| has_wide_floats(graph));
+    let of = if is_wide { derivatives_as::<f64> } else { derivatives_as::<f32> };
+    of(graphs, question, options).map_err(|error| Failure::new(error.to_string()))
+}
+
+fn derivatives_as<S: FloatScalar + 'static>(
+    graphs: &[ReadGraph],
+    question: &PairedQuestion,
+    options: &Options,
+) -> Result<Vec<Derivatives>, Box<dyn std::error::Error + Send + Sync>> {
+    let named: Vec<(&str, &_)> = graphs.iter().map(|(name, _, graph)| (name.as_str(), graph)).collect();
+    let step = CapturedStep::<Dual<S>>::new(&named, question)?;
+    let mut derivatives = Vec::new();
+    for by in Target::ALL {
+        let direction = Direction { target: by, element: None };
+        let sensitivity = step.sensitivity(direction, STATES, options.steps, options.seed)?;
+        if sensitivity.moved + sensitivity.discrete > 0 {
+            derivatives.push(Derivatives { by, sensitivity });
+        }
+    }
+    Ok(derivatives)
+}
+
 /// Writes a counterexample; the second one gets a number.
 fn save(path: &Path, count: usize, case: &CaseFile) -> Result<PathBuf, Failure> {
     let mut path = path.to_path_buf();
@@ -267,6 +312,9 @@ fn page(entry: &TestEntry, lines: &dyn SourceLines) -> String {
         ));
     }
     page.push_str(&entry.report.to_string());
+    for Derivatives { by, sensitivity } in &entry.sensitivity {
+        page.push_str(&format!("  derivatives   by each {} that leaves the source\n{}", by.as_str(), sensitivity));
+    }
     if let Some(file) = &entry.counterexample_file {
         page.push_str(&format!("  written to    {}: openloop replay runs it again\n", safe(file)));
     }

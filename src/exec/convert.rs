@@ -58,8 +58,8 @@ fn from_floats<S: FloatScalar>(array: Array<S>, to: Element) -> Tensor<S> {
     let zero = <S as Field>::from_f64(0.0);
     match to {
         Element::Boolean => Tensor::Boolean(map(&array, |value| value != zero)),
-        Element::Signed(bits) => Tensor::Signed(bits, map(&array, |value| to_signed(value.value(), bits))),
-        Element::Unsigned(bits) => Tensor::Unsigned(bits, map(&array, |value| to_unsigned(value.value(), bits))),
+        Element::Signed(bits) => Tensor::Signed(bits, map(&array, |value| to_signed(value.lost(), bits))),
+        Element::Unsigned(bits) => Tensor::Unsigned(bits, map(&array, |value| to_unsigned(value.lost(), bits))),
         Element::Float(kind) => Tensor::Float(kind, rounded(kind, array)),
         Element::Complex(kind) => Tensor::Complex(kind, map(&array, |value| Complex::new(value.rounded(kind), zero))),
     }
@@ -130,6 +130,9 @@ pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorSha
             _ => words.into_iter().map(u128::from).collect(),
         }
     };
+    if S::HAS_DERIVATIVE {
+        count_losses(tensor);
+    }
     let words = as_words(from, tensor.to_bits());
     let mask = |bits: u32| if bits >= 128 { u128::MAX } else { (1 << bits) - 1 };
     let words: Vec<u128> = if from_bits >= to_bits {
@@ -163,6 +166,17 @@ pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorSha
     }
     let result = TensorShape { shape, element: to.element };
     Tensor::from_bits(&result, &words).ok_or_else(|| "the bits do not fit the type of the result".into())
+}
+
+/// Bits have no derivative.
+fn count_losses<S: FloatScalar>(tensor: &Tensor<S>) {
+    match tensor {
+        Tensor::Float(_, array) => array.iter().for_each(|value| _ = value.lost()),
+        Tensor::Complex(_, array) => {
+            array.iter().flat_map(|number| [number.re, number.im]).for_each(|part| _ = part.lost())
+        }
+        _ => {}
+    }
 }
 
 /// `real`, `imag` and `complex` in parts.

@@ -2,7 +2,7 @@
 
 use super::elementwise::{self, elements, map, rounded, rounded_complex, shared};
 use super::instruction::{Instruction, Step};
-use super::kernels::{self, DotDimensions, Field, Gather};
+use super::kernels::{self, DotDimensions, Gather};
 use super::machine::Machine;
 use super::scalar::FloatScalar;
 use super::tensor::{
@@ -59,6 +59,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             Instruction::BatchNormTraining { .. } | Instruction::BatchNormGradient { .. } => {
                 batch_norm(&step.instruction, operands)
             }
+            // A hook may replace the constant.
+            Instruction::Filled { constant, filled } => match exactly(operands)? {
+                [operand] if self.is_hooked(*constant) => one(shape::broadcast_in_dim(operand, &[], filled.shape())?),
+                [_] => one(filled.clone()),
+            },
             Instruction::RandomBits(algorithm) => random_bits(*algorithm, step, operands),
             Instruction::TopK(k) => top_k(operands, *k),
             Instruction::Threefry => threefry(operands),
@@ -146,8 +151,8 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
             [Tensor::Float(kind, array)] => {
                 let reduce = |value: S| {
                     let reduced = format::reduce_precision(kind, value.value(), *exponent_bits, *mantissa_bits);
-                    // A derivative stays where nothing changes.
-                    if reduced.to_bits() == value.value().to_bits() { value } else { <S as Field>::from_f64(reduced) }
+                    // A rounding, as after every operation.
+                    value.mapped(reduced, || 1.0)
                 };
                 Ok(Tensor::Float(kind, elementwise::map_in_place(array, reduce)))
             }

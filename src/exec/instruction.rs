@@ -83,6 +83,11 @@ pub(super) enum Instruction<S> {
     /// Results are the operands.
     Identity,
     BroadcastInDim(Vec<usize>),
+    /// A constant of rank 0, broadcast once and for all.
+    Filled {
+        constant: OperationId,
+        filled: Tensor<S>,
+    },
     DynamicBroadcastInDim(Vec<usize>),
     Broadcast(Vec<usize>),
     Reshape,

@@ -97,15 +97,28 @@ pub(super) struct Machine<'p, 'g, 'h, S> {
     pub hook: Option<Hook<'h, S>>,
     activations: Vec<Activation<S>>,
     nesting: usize,
+    /// The most elements that were held at one time, if somebody asks.
+    peak: Option<usize>,
 }
 
 impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn new(program: &'p Program<'g, S>, hook: Option<Hook<'h, S>>) -> Self {
-        Machine { program, hook, activations: Vec::new(), nesting: 0 }
+        Machine { program, hook, activations: Vec::new(), nesting: 0, peak: None }
     }
 
     /// Runs the function of the program.
     pub fn run(mut self, inputs: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, ExecError> {
+        self.run_function(inputs)
+    }
+
+    /// Runs the function of the program, and says how many elements were held at most.
+    pub fn run_measured(mut self, inputs: Vec<Tensor<S>>) -> Result<(Vec<Tensor<S>>, usize), ExecError> {
+        self.peak = Some(0);
+        let results = self.run_function(inputs)?;
+        Ok((results, self.peak.unwrap_or(0)))
+    }
+
+    fn run_function(&mut self, inputs: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, ExecError> {
         self.program.check_inputs(&inputs)?;
         let inputs = inputs.into_iter().map(in_order).collect();
         let function = self.program.function();
@@ -130,11 +143,12 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
 
     fn take(&mut self, activation: usize, operands: &[Operand]) -> Option<Vec<Tensor<S>>> {
         let slots = &mut self.activations[activation];
-        let take = |operand: &Operand| {
+        let mut taken = Vec::with_capacity(operands.len());
+        for operand in operands {
             let slot = &mut slots[operand.slot as usize];
-            if operand.is_last { slot.take() } else { slot.clone() }
-        };
-        operands.iter().map(take).collect()
+            taken.push(if operand.is_last { slot.take() } else { slot.clone() }?);
+        }
+        Some(taken)
     }
 
     /// Puts arguments of a region into their slots.
@@ -312,8 +326,11 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 slots[*slot as usize] = Some(result);
             }
         }
+        if let Some(peak) = self.peak {
+            self.peak = Some(peak.max(held(&self.activations)));
+        }
         for &slot in &step.drops {
-            slots[slot as usize] = None;
+            self.activations[activation][slot as usize] = None;
         }
     }
 
@@ -321,6 +338,15 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn is_hooked(&self, id: OperationId) -> bool {
         self.hook.as_ref().is_some_and(|hook| hook.has(id))
     }
+}
+
+/// How many elements are held; arrays that are shared count once.
+fn held<S: FloatScalar>(activations: &[Activation<S>]) -> usize {
+    let tensors = activations.iter().flatten().flatten();
+    let mut arrays: Vec<(usize, usize)> = tensors.map(|tensor| (tensor.address(), tensor.element_count())).collect();
+    arrays.sort_unstable();
+    arrays.dedup();
+    arrays.iter().map(|(_, count)| count).sum()
 }
 
 enum Begun<S> {

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::decode::decode;
 use super::error::ExecError;
+use super::fill::Fills;
 use super::instruction::{Block, Instruction, Operand, Slot, Step};
 use super::machine::{Hook, Machine};
 use super::scalar::FloatScalar;
@@ -95,6 +96,12 @@ impl<'g, S: FloatScalar> Program<'g, S> {
         Machine::new(self, Some(hook)).run(inputs)
     }
 
+    /// Runs it once, and says how many elements were held at one time at most:
+    /// whatever nobody needs any more is freed at once.
+    pub fn run_measured(&self, inputs: Vec<Tensor<S>>) -> Result<(Vec<Tensor<S>>, usize), ExecError> {
+        Machine::new(self, None).run_measured(inputs)
+    }
+
     /// The operations that no run gets over, unless a hook answers for them.
     pub fn unsupported(&self) -> impl Iterator<Item = OperationId> {
         let steps = self.blocks.iter().flatten().flat_map(|block| &block.steps);
@@ -144,8 +151,11 @@ impl<'g, S: FloatScalar> Program<'g, S> {
             }
         }
         self.slot_counts[function.index()] = count as usize;
+        let mut fills = Fills::default();
         for region in regions {
-            self.blocks[region.index()] = Some(self.block_of(region));
+            let mut block = self.block_of(region);
+            fills.fill(graph, &mut block);
+            self.blocks[region.index()] = Some(block);
         }
     }
 

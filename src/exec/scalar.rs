@@ -24,6 +24,16 @@ pub trait FloatScalar: Float + Fourier + Debug + Default {
     /// The value, without any derivative.
     fn value(self) -> f64;
 
+    /// The value, for a result that carries no derivative, such as an integer.
+    fn lost(self) -> f64 {
+        self.value()
+    }
+
+    /// The number itself, as the result of a function that is flat here.
+    fn flattened(self) -> Self {
+        self
+    }
+
     /// The result of a function of this number that has this value and this derivative here. A plain number does not ask
     /// for the derivative.
     fn mapped(self, value: f64, derivative: impl FnOnce() -> f64) -> Self;

@@ -170,6 +170,18 @@ impl<S: FloatScalar> Tensor<S> {
         self.shape().iter().product()
     }
 
+    /// Where its elements are: one address for arrays that are shared; 0 for tokens and tuples.
+    pub(super) fn address(&self) -> usize {
+        match self {
+            Tensor::Boolean(array) => array.as_ptr().addr(),
+            Tensor::Signed(_, array) => array.as_ptr().addr(),
+            Tensor::Unsigned(_, array) => array.as_ptr().addr(),
+            Tensor::Float(_, array) => array.as_ptr().addr(),
+            Tensor::Complex(_, array) => array.as_ptr().addr(),
+            Tensor::Token | Tensor::Tuple(_) => 0,
+        }
+    }
+
     /// A tensor from the bits of its elements in row-major order, each in the low bits of a word. Complex numbers
     /// take two words for an element, the real part first. The count must fit the shape.
     pub fn from_bits(shape: &TensorShape, bits: &[u64]) -> Option<Tensor<S>> {

@@ -1,9 +1,7 @@
 //! Real floats.
 
-use num_traits::Float;
-
 use super::{VisitOne, VisitTwo};
-use crate::exec::kernels::{Field, special};
+use crate::exec::kernels::{Field, Ordered, special};
 use crate::exec::scalar::FloatScalar;
 use crate::graph::{FloatKind, OperationKind as Kind};
 
@@ -41,7 +39,7 @@ pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(kind: Kind, visitor
         Kind::Rsqrt => visitor.visit(|value| one / value.sqrt()),
         Kind::Sign => visitor.visit(|value| {
             let is_plain = !value.is_nan() && value != number(0.0);
-            if is_plain { value.signum() } else { value }
+            if is_plain { value.signum() } else { value.flattened() }
         }),
         Kind::Sine => visitor.visit(S::sin),
         Kind::Sinh => visitor.visit(S::sinh),
@@ -77,11 +75,7 @@ fn through<S: FloatScalar>(x: S, function: fn(f64) -> f64, derivative: impl FnOn
 
 /// Ties go to the even integer; the sign of zero is kept.
 fn round_to_even<S: FloatScalar>(value: S) -> S {
-    let half = number::<S>(0.5);
-    if (value - value.trunc()).abs() == half {
-        return (value * half).round() * number(2.0);
-    }
-    value.round()
+    value.flattened().mapped(value.value().round_ties_even(), || 0.0)
 }
 
 pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<S>>(
@@ -93,12 +87,12 @@ pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<S>>(
         Kind::Add => visitor.visit(|a, b| a + b),
         Kind::Atan2 => visitor.visit(S::atan2),
         Kind::Divide => visitor.visit(|a, b| a / b),
-        Kind::Maximum => visitor.visit(maximum),
-        Kind::Minimum => visitor.visit(minimum),
+        Kind::Maximum => visitor.visit(Ordered::maximum),
+        Kind::Minimum => visitor.visit(Ordered::minimum),
         Kind::Multiply => visitor.visit(|a, b| a * b),
         Kind::NextAfter => visitor.visit(|a, b| a.next_after(b, float)),
         Kind::Polygamma => visitor.visit(|order: S, x: S| {
-            let order = order.value();
+            let order = order.flattened().value();
             x.mapped(special::polygamma(order, x.value()), || special::polygamma(order + 1.0, x.value()))
         }),
         Kind::Power => visitor.visit(S::powf),
@@ -106,23 +100,11 @@ pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<S>>(
         Kind::Subtract => visitor.visit(|a, b| a - b),
         // Only the derivative by the second argument has a closed form.
         Kind::Zeta => visitor.visit(|s: S, q: S| {
-            let order = s.value();
+            let order = s.flattened().value();
             q.mapped(special::zeta(order, q.value()), || -order * special::zeta(order + 1.0, q.value()))
         }),
         _ => return None,
     })
-}
-
-/// IEEE 754 `maximum`: NaN if one is, and +0 is larger than -0.
-fn maximum<S: Float>(a: S, b: S) -> S {
-    let is_first = a > b || a.is_nan() || (a == b && b.is_sign_negative());
-    if is_first { a } else { b }
-}
-
-/// IEEE 754 `minimum`.
-fn minimum<S: Float>(a: S, b: S) -> S {
-    let is_first = a < b || a.is_nan() || (a == b && a.is_sign_negative());
-    if is_first { a } else { b }
 }
 
 /// `is_finite`, `is_inf`, `is_pos_inf`, `is_neg_inf`; none for any other operation.

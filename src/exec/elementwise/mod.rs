@@ -245,7 +245,7 @@ pub(super) fn as_binary(kind: Kind) -> Option<(Kind, bool)> {
 
 /// An operation with one operand.
 pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Tensor<S>, String> {
-    let element = operand.element().map(|element| element.to_string()).ok_or(NO_TENSOR)?;
+    let element = operand.element().ok_or(NO_TENSOR)?;
     let result = match operand {
         Tensor::Boolean(array) => boolean_unary(kind, Whole(array)).map(Tensor::Boolean),
         Tensor::Signed(bits, array) => signed_unary(kind, bits, Whole(array)).map(|array| Tensor::Signed(bits, array)),
@@ -263,13 +263,13 @@ pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Te
         }
         Tensor::Token | Tensor::Tuple(_) => None,
     };
-    result.ok_or_else(|| not_defined(&element))
+    result.ok_or_else(|| not_defined(&element.to_string()))
 }
 
 /// An operation with two operands of one shape.
 pub(super) fn binary<S: FloatScalar>(kind: Kind, first: Tensor<S>, second: Tensor<S>) -> Result<Tensor<S>, String> {
     same_shape(first.shape(), second.shape())?;
-    let element = first.element().map(|element| element.to_string()).ok_or(NO_TENSOR)?;
+    let element = first.element().ok_or(NO_TENSOR)?;
     let result = match (first, second) {
         (Tensor::Boolean(a), Tensor::Boolean(b)) => boolean_binary(kind, Whole((a, b))).map(Tensor::Boolean),
         (Tensor::Signed(bits, a), Tensor::Signed(_, b)) => {
@@ -286,7 +286,7 @@ pub(super) fn binary<S: FloatScalar>(kind: Kind, first: Tensor<S>, second: Tenso
         }
         _ => None,
     };
-    result.ok_or_else(|| not_defined(&element))
+    result.ok_or_else(|| not_defined(&element.to_string()))
 }
 
 /// `select`. A predicate of rank 0 chooses for all elements.

@@ -1,8 +1,8 @@
 //! `dot_general`.
 
-use ndarray::{Array3, ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMut2, Axis, Dimension, IxDyn, LayoutRef};
 
-use super::position::{remaining, require, require_dimensions, sizes, volume};
+use super::position::{assemble, remaining, require, require_dimensions, sizes, volume};
 use super::{Arithmetic, Refused};
 
 const OPERATION: &str = "dot_general";
@@ -32,19 +32,33 @@ pub fn dot_general<T: Arithmetic>(
     let (rows, columns) = (sizes(lhs.shape(), &lhs_free), sizes(rhs.shape(), &rhs_free));
     let result_shape = [batch.as_slice(), &rows, &columns].concat();
     let total = volume(OPERATION, &result_shape)?;
-    let [batch, contracted, rows, columns] = [&batch, &contracted, &rows, &columns].map(|sizes| sizes.iter().product());
+    let [contracted, rows, columns]: [usize; 3] = [&contracted, &rows, &columns].map(|sizes| sizes.iter().product());
 
     let lhs_order = [dimensions.lhs_batching.as_slice(), &lhs_free, &dimensions.lhs_contracting].concat();
     let rhs_order = [dimensions.rhs_batching.as_slice(), &dimensions.rhs_contracting, &rhs_free].concat();
     let (lhs, rhs) = (lhs.permuted_axes(lhs_order), rhs.permuted_axes(rhs_order));
     let shaped = |error: ndarray::ShapeError| Refused { operation: OPERATION, reason: error.to_string() };
-    let lhs = lhs.to_shape((batch, rows, contracted)).map_err(shaped)?;
-    let rhs = rhs.to_shape((batch, contracted, columns)).map_err(shaped)?;
-    let mut result = Array3::from_shape_vec((batch, rows, columns), vec![T::zero(); total]).map_err(shaped)?;
-    for ((lhs, rhs), result) in lhs.outer_iter().zip(rhs.outer_iter()).zip(result.outer_iter_mut()) {
-        T::matrix_product(lhs, rhs, result);
+    let mut result = vec![T::zero(); total];
+    // Matrix by matrix: one is seldom copied, all of them together often would be.
+    let matrices = result.chunks_exact_mut((rows * columns).max(1));
+    for (index, result) in ndarray::indices(IxDyn(&batch)).into_iter().zip(matrices) {
+        let (lhs, rhs) = (matrix_at(&lhs, &index), matrix_at(&rhs, &index));
+        let lhs = lhs.to_shape((rows, contracted)).map_err(shaped)?;
+        let rhs = rhs.to_shape((contracted, columns)).map_err(shaped)?;
+        let result = ArrayViewMut2::from_shape((rows, columns), result).map_err(shaped)?;
+        T::matrix_product(lhs.view(), rhs.view(), result);
     }
-    result.into_shape_with_order(IxDyn(&result_shape)).map_err(shaped)
+    assemble(OPERATION, &result_shape, result)
+}
+
+/// What is at an index of the first dimensions, which keep an extent of 1.
+fn matrix_at<'a, T>(array: &ArrayViewD<'a, T>, index: &IxDyn) -> ArrayViewD<'a, T> {
+    let mut array = array.clone();
+    let layout: &mut LayoutRef<T, IxDyn> = array.as_mut();
+    for (dimension, &at) in index.as_array_view().iter().enumerate() {
+        layout.collapse_axis(Axis(dimension), at);
+    }
+    array
 }
 
 /// The dimensions of each operand that are neither batching nor contracting.

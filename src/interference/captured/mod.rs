@@ -11,6 +11,7 @@
 mod draw;
 mod file;
 mod question;
+mod sensitivity;
 mod source;
 
 use std::cell::RefCell;
@@ -32,6 +33,7 @@ use source::Exit;
 pub use draw::Bundle;
 pub use file::{CASE_FILE_VERSION, CaseFile, StoredInput};
 pub use question::{CapturedError, NamedGraphs, PairedQuestion};
+pub use sensitivity::{Direction, LossPlace, Sensitivity, SinkSensitivity};
 
 /// Loops of one run of a graph turn no more often than this.
 const MOST_TURNS: u64 = 1 << 16;
@@ -253,12 +255,42 @@ impl<'g, S: FloatScalar + 'static> CapturedStep<'g, S> {
         captured.program.run_with(inputs, hook)
     }
 
+    /// One step, in which graphs are run as `run` says.
+    fn step_by(
+        &self,
+        state: &CapturedState<S>,
+        outside: &Bundle<S>,
+        mut run: impl FnMut(&Captured<'g, S>, Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, ExecError>,
+    ) -> StepResult<CapturedState<S>> {
+        let mut outputs = vec![Vec::new(); self.graphs.len()];
+        for &at in &self.order {
+            let captured = &self.graphs[at];
+            let input = |feed: &Feed| match *feed {
+                Feed::State(slot) => state.carried.tensors.get(slot).cloned(),
+                Feed::Outside(slot) => outside.tensors.get(slot).cloned(),
+                Feed::Link(graph, output) => {
+                    outputs.get(graph).and_then(|made: &Vec<Tensor<S>>| made.get(output).cloned())
+                }
+            };
+            let inputs = captured.feeds.iter().map(input).collect::<Option<Vec<Tensor<S>>>>();
+            outputs[at] = run(captured, inputs.ok_or("an input is missing")?)?;
+        }
+        let carried = self.made_by.iter().map(|&(graph, output)| outputs[graph].get(output).cloned());
+        let tensors = carried.collect::<Option<Vec<Tensor<S>>>>().ok_or("an output is missing")?;
+        Ok(CapturedState { carried: Bundle { tensors, slots: state.carried.slots.clone() }, outputs })
+    }
+
+    /// The path of an output, after the name of its graph where there are several.
+    fn output_name(&self, graph: usize, position: usize) -> String {
+        let captured = &self.graphs[graph];
+        let path = captured.graph.outputs().nth(position).map_or_else(String::new, |(path, _)| path.to_string());
+        if self.graphs.len() > 1 { format!("{}:{path}", captured.name) } else { path }
+    }
+
     fn parts(&self, state: &CapturedState<S>, outputs: &[(usize, usize)]) -> Vec<Part> {
         let part = |&(graph, position): &(usize, usize)| {
             let tensor = state.outputs.get(graph)?.get(position)?;
-            let captured = &self.graphs[graph];
-            let path = captured.graph.outputs().nth(position)?.0.to_string();
-            let name = if self.graphs.len() > 1 { format!("{}:{path}", captured.name) } else { path };
+            let name = self.output_name(graph, position);
             let mut bits = tensor.to_bits();
             let mut bits_of = BitsOf::Other;
             if let Some(Element::Float(kind)) = tensor.element() {
@@ -297,30 +329,13 @@ impl<S: FloatScalar + 'static> TrainingSystem for CapturedStep<'_, S> {
         outside: &Bundle<S>,
         probe: &mut Probe<'_>,
     ) -> StepResult<CapturedState<S>> {
-        let mut outputs = vec![Vec::new(); self.graphs.len()];
-        for &at in &self.order {
-            let captured = &self.graphs[at];
-            let input = |feed: &Feed| match *feed {
-                Feed::State(slot) => state.carried.tensors.get(slot).cloned(),
-                Feed::Outside(slot) => outside.tensors.get(slot).cloned(),
-                Feed::Link(graph, output) => {
-                    outputs.get(graph).and_then(|made: &Vec<Tensor<S>>| made.get(output).cloned())
-                }
-            };
-            let inputs = captured.feeds.iter().map(input).collect::<Option<Vec<Tensor<S>>>>();
-            let inputs = inputs.ok_or("an input is missing")?;
-            match self.run(captured, inputs, probe) {
-                Ok(made) => outputs[at] = made,
-                Err(error) if error.is_endless() => {
-                    probe.exclude();
-                    return Ok(state);
-                }
-                Err(error) => return Err(Box::new(error)),
+        match self.step_by(&state, outside, |captured, inputs| self.run(captured, inputs, probe)) {
+            Err(error) if error.downcast_ref().is_some_and(ExecError::is_endless) => {
+                probe.exclude();
+                Ok(state)
             }
+            result => result,
         }
-        let carried = self.made_by.iter().map(|&(graph, output)| outputs[graph].get(output).cloned());
-        let tensors = carried.collect::<Option<Vec<Tensor<S>>>>().ok_or("an output is missing")?;
-        Ok(CapturedState { carried: Bundle { tensors, ..state.carried }, outputs })
     }
 
     fn beliefs(&self, state: &CapturedState<S>) -> Vec<Part> {
