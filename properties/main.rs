@@ -10,6 +10,8 @@ mod corpus;
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
+#[cfg(feature = "exec")]
+mod exec_faults;
 mod floors;
 mod flow;
 mod generate;

@@ -43,9 +43,6 @@ pub(super) fn convert<S: FloatScalar>(tensor: Tensor<S>, to: Element) -> Result<
             }
         },
         (Tensor::Float(_, array), _) => from_floats(array, to),
-        (Tensor::Complex(_, array), Element::Boolean) => {
-            Tensor::Boolean(map(&array, |value| value.re != zero || value.im != zero))
-        }
         (Tensor::Complex(_, array), Element::Complex(kind)) => {
             Tensor::Complex(kind, super::elementwise::rounded_complex(kind, array))
         }

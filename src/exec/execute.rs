@@ -33,14 +33,15 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
     ) -> Result<Vec<Tensor<S>>, String> {
         let one = |tensor: Tensor<S>| Ok(vec![tensor]);
         match &step.instruction {
-            Instruction::Reduce { dimensions, combine } => self.reduce(combine, activation, &operands, dimensions),
-            Instruction::ReduceWindow { window, combine } => self.reduce_window(combine, activation, &operands, window),
+            Instruction::Reduce { dimensions, combine } => self.reduce(combine, activation, operands, dimensions),
+            Instruction::ReduceWindow { window, combine } => self.reduce_window(combine, activation, operands, window),
             Instruction::Scatter { attributes, combine } => self.scatter(combine, activation, operands, attributes),
             Instruction::SelectAndScatter { attributes, select, scatter } => {
-                self.select_and_scatter(select, scatter, activation, &operands, attributes)
+                self.select_and_scatter(select, scatter, activation, operands, attributes)
             }
-            Instruction::Sort { dimension, combine } => self.sort(combine, activation, &operands, *dimension),
-            Instruction::Map(combine) => self.map(step.operation, combine, activation, &operands),
+            Instruction::Sort { dimension, combine } => self.sort(combine, activation, operands, *dimension),
+            Instruction::Map(combine) => self.map(step.operation, combine, activation, operands),
+            Instruction::Scan(scan) => self.scan(scan, activation, operands),
             Instruction::Identity => Ok(operands),
             Instruction::Tuple => one(Tensor::Tuple(operands)),
             Instruction::GetTupleElement(index) => match exactly(operands)? {
@@ -58,6 +59,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             Instruction::Unsupported(why) => self.unsupported(step, why),
             Instruction::BatchNormTraining { .. } | Instruction::BatchNormGradient { .. } => {
                 batch_norm(&step.instruction, operands)
+            }
+            Instruction::Random(distribution) => {
+                let earlier = self.draws;
+                self.draws += 1;
+                one(super::rng::draw(*distribution, step.operation, earlier, &exactly(operands)?)?)
             }
             Instruction::RandomBits(algorithm) => random_bits(*algorithm, step, operands),
             Instruction::TopK(k) => top_k(operands, *k),
@@ -120,6 +126,10 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
         Instruction::BroadcastSelect => {
             let [predicate, on_true, on_false] = exactly(shape::broadcast_together(operands, None)?)?;
             elementwise::select(&predicate, on_true, on_false)
+        }
+        Instruction::BroadcastComplex(dims) => {
+            let [real, imaginary] = exactly(shape::broadcast_together(operands, dims.as_deref())?)?;
+            convert::complex(&real, &imaginary)
         }
         Instruction::Clamp => {
             let [low, operand, high] = exactly(operands)?;

@@ -5,6 +5,8 @@ use super::elementwise::Comparison;
 use super::kernels::{
     Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, TriangularSolve, Window,
 };
+use super::rng::Distribution;
+use super::scan::Scan;
 use super::tensor::{Tensor, TensorShape};
 use crate::graph::{FunctionId, OperationId, OperationKind as Kind, RegionId};
 
@@ -70,6 +72,7 @@ pub(super) enum Instruction<S> {
     BroadcastCompare(Comparison, Option<Vec<usize>>),
     Select,
     BroadcastSelect,
+    BroadcastComplex(Option<Vec<usize>>),
     Clamp,
     Convert,
     BitcastConvert,
@@ -138,6 +141,7 @@ pub(super) enum Instruction<S> {
         feature: usize,
     },
     RandomBits(Algorithm),
+    Random(Distribution),
     TopK(usize),
     Reduce {
         dimensions: Vec<usize>,
@@ -161,6 +165,7 @@ pub(super) enum Instruction<S> {
         combine: Combine<S>,
     },
     Map(Combine<S>),
+    Scan(Scan),
     Tuple,
     GetTupleElement(usize),
     /// Any operands; each result is a token.
