@@ -157,7 +157,8 @@ fn decode_exponent(bits: u64) -> f64 {
 pub(super) fn reduce_precision(kind: FloatKind, value: f64, exponent_bits: u32, mantissa_bits: u32) -> f64 {
     let Some((own_exponent_bits, own_mantissa_bits)) = field_widths(kind) else { return value };
     if value.is_nan() {
-        return value;
+        // Without a mantissa there is no NaN.
+        return if mantissa_bits == 0 { f64::INFINITY.copysign(value) } else { value };
     }
     let width = own_exponent_bits + own_mantissa_bits;
     let bits = encode_float(kind, value);

@@ -7,7 +7,7 @@ use super::kernels::{
 };
 use super::rng::Distribution;
 use super::scan::Scan;
-use super::tensor::{Tensor, TensorShape};
+use super::tensor::{Element, Tensor, TensorShape};
 use crate::graph::{FunctionId, OperationId, OperationKind as Kind, RegionId};
 
 /// A place for a value while a function runs.
@@ -29,6 +29,8 @@ pub(super) struct Step<S> {
     pub operands: Box<[Operand]>,
     /// Where results go; none if nobody needs it.
     pub results: Box<[Option<Slot>]>,
+    /// Element types of the results, where they are tensors.
+    pub elements: Box<[Option<Element>]>,
     /// Types of the results, where they are tensors of known shape.
     pub types: Box<[Option<TensorShape>]>,
     /// What nobody needs afterwards, beyond the operands that are taken.
