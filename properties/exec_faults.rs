@@ -71,7 +71,10 @@ fn spoil(text: &str, random: &mut Random) -> String {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
     let numbers = || {
         let begins = |bytes: &[u8], at: usize| {
-            (bytes[at].is_ascii_digit() || bytes[at] == b'-') && at > 0 && !is_name(bytes[at - 1]) && bytes[at - 1] != b'%'
+            (bytes[at].is_ascii_digit() || bytes[at] == b'-')
+                && at > 0
+                && !is_name(bytes[at - 1])
+                && bytes[at - 1] != b'%'
         };
         words(text, begins, |byte| byte.is_ascii_digit())
     };
@@ -81,11 +84,33 @@ fn spoil(text: &str, random: &mut Random) -> String {
     let elements = ["i1", "i4", "i32", "ui8", "ui64", "f8E4M3FN", "bf16", "f32", "complex<f32", "i64", "index"];
     let (spans, replacement): (_, String) = match random.below(8) {
         0..=2 => {
-            let values = ["0", "1", "2", "3", "5", "-1", "-3", "64", "10000000000", "9223372036854775807", "-9223372036854775808"];
+            let values = [
+                "0",
+                "1",
+                "2",
+                "3",
+                "5",
+                "-1",
+                "-3",
+                "64",
+                "10000000000",
+                "9223372036854775807",
+                "-9223372036854775808",
+            ];
             (numbers(), (*random.choose(&values)).into())
         }
         3 => {
-            let extents = ["", "0x", "1x", "2x", "3x2x", "2x2x2x", "1000000x1000000x", "0x10000000000x", "4294967296x4294967296x"];
+            let extents = [
+                "",
+                "0x",
+                "1x",
+                "2x",
+                "3x2x",
+                "2x2x2x",
+                "1000000x1000000x",
+                "0x10000000000x",
+                "4294967296x4294967296x",
+            ];
             (types(), format!("tensor<{}{}", random.choose(&extents), random.choose(&elements)))
         }
         4 => {
@@ -96,7 +121,10 @@ fn spoil(text: &str, random: &mut Random) -> String {
             let changed = match random.below(3) {
                 0 => format!("{}x{inside}", random.below(4)),
                 1 => inside.split_once('x').map_or(inside, |(_, rest)| rest).to_string(),
-                _ => format!("{}{}", inside.rsplit_once('x').map_or("", |(shape, _)| shape), "x").replace("x", "x1x") + "f32",
+                _ => {
+                    format!("{}{}", inside.rsplit_once('x').map_or("", |(shape, _)| shape), "x").replace("x", "x1x")
+                        + "f32"
+                }
             };
             (vec![(from, to)], format!("tensor<{changed}"))
         }
@@ -125,9 +153,10 @@ fn run_all(graph: &TrainingGraph) -> (usize, usize) {
     let generator = InputGenerator::new(graph, 0);
     for position in 0..graph.functions().len() {
         let function = FunctionId::new(position);
-        let has_loop = graph.operations().ids().any(|id| {
-            matches!(graph.operation(id).kind, OperationKind::While | OperationKind::Scan)
-        });
+        let has_loop = graph
+            .operations()
+            .ids()
+            .any(|id| matches!(graph.operation(id).kind, OperationKind::While | OperationKind::Scan));
         let count = graph.arguments(graph.function(function).body).len();
         let inputs: Option<Vec<Tensor<f64>>> = (0..count).map(|input| generator.input(function, input)).collect();
         let Some(inputs) = inputs.filter(|_| !has_loop) else { continue };

@@ -256,9 +256,7 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 self.enter(region, activation, operands)?;
                 Ok(Begun::Enter(Frame { region, next: 0, activation, purpose: Purpose::Call }))
             }
-            _ => {
-                self.execute(step, activation, operands).map(Begun::Done)
-            }
+            _ => self.execute(step, activation, operands).map(Begun::Done),
         }
     }
 

@@ -189,7 +189,11 @@ impl<'g, S: FloatScalar> Program<'g, S> {
                 instruction: decode(graph, id),
                 operands: operands_of(graph.operands(id), position, &captured[position]),
                 results: graph.results(id).iter().map(needed).collect(),
-                elements: graph.results(id).iter().map(|value| Element::of(&graph.tensor_type(value)?.element)).collect(),
+                elements: graph
+                    .results(id)
+                    .iter()
+                    .map(|value| Element::of(&graph.tensor_type(value)?.element))
+                    .collect(),
                 types: graph.results(id).iter().map(|value| TensorShape::of(graph.tensor_type(value)?)).collect(),
                 drops: drops.into(),
             }

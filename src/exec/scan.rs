@@ -45,8 +45,7 @@ impl<S: FloatScalar> Machine<'_, '_, '_, S> {
             let parts = operands.iter().map(|input| part(input, scan.dimension, position));
             let arguments = parts.chain(carried.drain(..).map(Ok)).collect::<Result<Vec<_>, String>>()?;
             let count = arguments.len() - scan.inputs;
-            let mut values =
-                self.run_region(scan.region, activation, arguments).map_err(|error| error.to_string())?;
+            let mut values = self.run_region(scan.region, activation, arguments).map_err(|error| error.to_string())?;
             let kept = values.len().checked_sub(count).ok_or("the region gives back too few values")?;
             carried = values.split_off(kept);
             outputs.resize_with(kept, Vec::new);

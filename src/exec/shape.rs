@@ -265,7 +265,10 @@ pub(super) fn index_select<S: FloatScalar>(
     batch_dims: usize,
 ) -> Result<Tensor<S>, String> {
     let (own, index_shape) = (operand.shape(), indices.shape());
-    let fits = dimension < own.len() && batch_dims <= dimension && own.starts_with(&index_shape[..batch_dims.min(index_shape.len())]) && batch_dims <= index_shape.len();
+    let fits = dimension < own.len()
+        && batch_dims <= dimension
+        && own.starts_with(&index_shape[..batch_dims.min(index_shape.len())])
+        && batch_dims <= index_shape.len();
     if !fits {
         return Err("the dimensions do not fit the operands".into());
     }

@@ -65,9 +65,7 @@ impl<'a> Reader<'a> {
                 }
                 (0, Some(Level::ImpliedModule)) if self.cursor.is_at_end() => return Ok(()),
                 (b'#' | b'!', None | Some(Level::ImpliedModule)) => self.alias_line()?,
-                (b'{', None | Some(Level::ImpliedModule))
-                    if self.cursor.text[self.cursor.at..].starts_with("{-#") =>
-                {
+                (b'{', None | Some(Level::ImpliedModule)) if self.cursor.text[self.cursor.at..].starts_with("{-#") => {
                     self.resources()?;
                 }
                 (_, None) if seen_module => return Err(self.cursor.expected("the end of the file")),
