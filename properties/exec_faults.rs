@@ -26,8 +26,9 @@ impl Random {
         ((word ^ (word >> 31)) % bound as u64) as usize
     }
 
-    fn choose<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
+    /// One of the items; the default if there are none.
+    fn choose<T: Clone + Default>(&mut self, items: &[T]) -> T {
+        if items.is_empty() { T::default() } else { items[self.below(items.len())].clone() }
     }
 }
 
@@ -97,7 +98,7 @@ fn spoil(text: &str, random: &mut Random) -> String {
                 "9223372036854775807",
                 "-9223372036854775808",
             ];
-            (numbers(), (*random.choose(&values)).into())
+            (numbers(), random.choose(&values).into())
         }
         3 => {
             let extents = [
@@ -116,8 +117,8 @@ fn spoil(text: &str, random: &mut Random) -> String {
         4 => {
             // An extent more or less, the rest as it is.
             let spans = types();
-            let &(from, to) = random.choose(&spans);
-            let inside = &text[from + "tensor<".len()..to];
+            let (from, to) = random.choose(&spans);
+            let inside = text[from..to].strip_prefix("tensor<").unwrap_or_default();
             let changed = match random.below(3) {
                 0 => format!("{}x{inside}", random.below(4)),
                 1 => inside.split_once('x').map_or(inside, |(_, rest)| rest).to_string(),
@@ -130,12 +131,12 @@ fn spoil(text: &str, random: &mut Random) -> String {
         }
         5 => {
             let spans = values();
-            let &(from, to) = random.choose(&spans);
+            let (from, to) = random.choose(&spans);
             (values(), text[from..to].to_string())
         }
         6 => {
             let spans = operations();
-            let &(from, to) = random.choose(&spans);
+            let (from, to) = random.choose(&spans);
             (operations(), text[from..to].to_string())
         }
         _ => (words(text, |bytes, at| bytes[at] == b',', |_| false), " ".into()),
@@ -143,7 +144,7 @@ fn spoil(text: &str, random: &mut Random) -> String {
     if spans.is_empty() {
         return text.to_string();
     }
-    let &(from, to) = random.choose(&spans);
+    let (from, to) = random.choose(&spans);
     format!("{}{replacement}{}", &text[..from], &text[to..])
 }
 
@@ -178,7 +179,7 @@ fn programs_with_mistakes_are_run_or_refused() {
     let mut random = Random(1);
     let (mut runs, mut errors) = (0, 0);
     for case in 0..CASES {
-        let mut text = random.choose(&programs).clone();
+        let mut text = random.choose(&programs);
         for _ in 0..=random.below(3) {
             text = spoil(&text, &mut random);
         }
