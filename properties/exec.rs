@@ -102,7 +102,8 @@ fn check_step(graph: &TrainingGraph, results: &[StoredTensor], expected: &Stored
                 let (norm, expected) = expected.split_last().expect("a norm");
                 let error: f64 = kept.zip(expected).map(|(at, value)| (found[at] - value).powi(2)).sum();
                 let found_norm = found.iter().map(|value| value * value).sum::<f64>().sqrt();
-                let bound = 1e-5 * norm + 1e-30;
+                // Where numbers of size one cancel, what is left is uncertain by one rounding of those.
+                let bound = 1e-5 * norm + f64::from(f32::EPSILON);
                 assert!(error.sqrt() <= bound, "{step} {path}: {} off, norm {norm}", error.sqrt());
                 assert!((found_norm - norm).abs() <= bound, "{step} {path}: norm {found_norm}, expected {norm}");
             }
@@ -127,11 +128,10 @@ fn whole_steps_agree_with_jax_on_a_cpu() {
         let step = corpus::name(&folder);
         let graph = corpus::graph(&folder.join("step.mlir"));
         if !expected.keys().any(|name| name.starts_with(&format!("{step}."))) {
-            // A callback into Python is all that may stand between a step and a run.
-            let callback = "xla_ffi_python_cpu_callback";
-            if let Err(error) = run::<f32>(&graph, 0) {
-                assert!(error.to_string().contains(callback), "{step}: {error}");
-            }
+            // A callback into Python is all that may stand between a step and a comparison.
+            let text = corpus::bytes(&folder.join("step.mlir"));
+            let text = String::from_utf8_lossy(&text);
+            assert!(text.contains("xla_ffi_python_cpu_callback"), "nothing is known of {step}");
             continue;
         }
         let results = run::<f32>(&graph, 0).unwrap_or_else(|error| panic!("{step}: {error}"));
@@ -140,6 +140,44 @@ fn whole_steps_agree_with_jax_on_a_cpu() {
         steps += 1;
     }
     assert!(steps >= 40 && compared >= 800, "only {steps} steps and {compared} results");
+}
+
+/// By how many units in the last place a single operation on `f32` may differ from what XLA computes on a CPU.
+fn units_in_the_last_place(operation: &str) -> f64 {
+    match operation {
+        "add" | "subtract" | "multiply" | "divide" | "remainder" | "sqrt" | "maximum" | "minimum" => 0.0,
+        "bessel_i1e" | "cosh" | "sinh" => 8.0,
+        "digamma" => 16.0,
+        // What XLA has near the zeros of this function is that far off itself.
+        "lgamma" => 100.0,
+        _ => 4.0,
+    }
+}
+
+#[test]
+fn single_operations_agree_with_jax_to_a_few_units_in_the_last_place() {
+    let folder = corpus::root().join("fixtures/exec");
+    let expected = read_tensors(FileKind::Safetensors, &corpus::bytes(&folder.join("jax_cpu.safetensors")));
+    let expected = expected.expect("a fixture");
+    let graph = corpus::graph(&folder.join("operations.mlir"));
+    for (position, function) in graph.functions().iter().enumerate() {
+        let name = &function.name;
+        let input = |name: &str| {
+            let stored = &expected[&format!("operations.{name}")];
+            stored.as_tensor::<f32>(&stored.r#type).expect("floats")
+        };
+        let inputs = ["x", "y"].map(input).into_iter().take(function.inputs.len()).collect();
+        let program = Program::<f32>::of_function(&graph, Id::new(position)).expect("a program");
+        let results = program.run(inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (found, expected) = (stored(&results[0]), &expected[&format!("operations.{name}")]);
+        for (&found, &expected) in found.words.iter().zip(&expected.words) {
+            let [a, b] = [found, expected].map(|word| decode_float(FloatKind::F32, word));
+            let unit = (decode_float(FloatKind::F32, (expected & 0x7fff_ffff) + 1) - b.abs()).abs();
+            let agrees = a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= units_in_the_last_place(name) * unit;
+            assert!(agrees, "{name}: {a:e} is not {b:e}");
+        }
+    }
+    assert!(graph.functions().len() >= 35, "only {} operations", graph.functions().len());
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod dual;
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
+#[cfg(feature = "exec")]
+mod exec_faults;
 mod floors;
 mod flow;
 mod generate;

@@ -48,7 +48,14 @@ impl<'g> Attributes<'g> {
     pub fn integers(self, name: &str) -> Result<Vec<i64>, String> {
         match self.get(name) {
             None => Ok(Vec::new()),
-            Some(Attribute::Dense(dense)) => dense_integers(&dense.elements).ok_or_else(|| Self::missing(name)),
+            Some(Attribute::Dense(dense)) => {
+                let integers = dense_integers(&dense.elements).ok_or_else(|| Self::missing(name))?;
+                match integers[..] {
+                    // One number stands for all.
+                    [same] => Ok(vec![same; element_count(&dense.r#type).ok_or_else(|| Self::missing(name))?]),
+                    _ => Ok(integers),
+                }
+            }
             Some(value) => value.as_integers().map(<[i64]>::to_vec).ok_or_else(|| Self::missing(name)),
         }
     }
@@ -73,9 +80,7 @@ impl<'g> Attributes<'g> {
         let integers = self.integers(name)?;
         match integers[..] {
             [] => Ok(vec![(0, 0); count]),
-            [same] if count != 1 || matches!(self.get(name), Some(Attribute::Dense(_))) => {
-                Ok(vec![(same, same); count])
-            }
+            [same] => Ok(vec![(same, same); count]),
             _ if integers.len() == 2 * count => Ok(integers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()),
             _ => Err(Self::missing(name)),
         }
@@ -137,6 +142,14 @@ impl<'g> Attributes<'g> {
     pub fn any(self, name: &str) -> Option<&'g Attribute> {
         self.get(name)
     }
+}
+
+/// How many elements an attribute of a type like `tensor<4x2xi64>` has. Nobody writes thousands.
+fn element_count(r#type: &str) -> Option<usize> {
+    let (extents, _) = r#type.strip_prefix("tensor<")?.rsplit_once('x').unwrap_or(("", ""));
+    let mut extents = extents.split('x').filter(|extent| !extent.is_empty()).map(|extent| extent.trim().parse().ok());
+    let count = extents.try_fold(1usize, |count, extent: Option<usize>| count.checked_mul(extent?))?;
+    (count <= 1 << 16).then_some(count)
 }
 
 /// The words between brackets and commas.

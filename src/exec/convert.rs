@@ -43,9 +43,6 @@ pub(super) fn convert<S: FloatScalar>(tensor: Tensor<S>, to: Element) -> Result<
             }
         },
         (Tensor::Float(_, array), _) => from_floats(array, to),
-        (Tensor::Complex(_, array), Element::Boolean) => {
-            Tensor::Boolean(map(&array, |value| value.re != zero || value.im != zero))
-        }
         (Tensor::Complex(_, array), Element::Complex(kind)) => {
             Tensor::Complex(kind, super::elementwise::rounded_complex(kind, array))
         }
@@ -108,14 +105,14 @@ fn round_to_odd(value: i128) -> f64 {
 }
 
 /// `bitcast_convert`: the same bits as elements of another width, low bits first.
-pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorShape) -> Result<Tensor<S>, String> {
+pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: Element) -> Result<Tensor<S>, String> {
     let from = tensor.element().ok_or(NO_TENSOR)?;
-    let (from_bits, to_bits) = (from.bits(), to.element.bits());
-    if from == to.element {
+    let (from_bits, to_bits) = (from.bits(), to.bits());
+    if from == to {
         return Ok(tensor.clone());
     }
     // The common case, all of a uniform random number: 32 bits as a float.
-    if let (Tensor::Unsigned(32, array), Element::Float(FloatKind::F32)) = (tensor, to.element) {
+    if let (Tensor::Unsigned(32, array), Element::Float(FloatKind::F32)) = (tensor, to) {
         return Ok(Tensor::Float(
             FloatKind::F32,
             map(array, |bits| <S as Field>::from_f64(f64::from(f32::from_bits(bits as u32)))),
@@ -145,7 +142,7 @@ pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorSha
         };
         words.chunks_exact(parts).map(join).collect()
     };
-    let words: Vec<u64> = match to.element {
+    let words: Vec<u64> = match to {
         Element::Complex(kind) => words
             .iter()
             .flat_map(|word| [word & mask(kind.bits()), word >> kind.bits()])
@@ -159,12 +156,12 @@ pub(super) fn bitcast_convert<S: FloatScalar>(tensor: &Tensor<S>, to: &TensorSha
         std::cmp::Ordering::Less => {
             let last = shape.pop();
             if last != Some((to_bits / from_bits) as usize) {
-                return Err(format!("the last dimension {last:?} does not make whole elements of type {}", to.element));
+                return Err(format!("the last dimension {last:?} does not make whole elements of type {}", to));
             }
         }
         std::cmp::Ordering::Equal => {}
     }
-    let result = TensorShape { shape, element: to.element };
+    let result = TensorShape { shape, element: to };
     Tensor::from_bits(&result, &words).ok_or_else(|| "the bits do not fit the type of the result".into())
 }
 

@@ -3,17 +3,28 @@
 use super::attributes::Attributes;
 use super::combine::Body;
 use super::constant::read_constant;
-use super::elementwise::{self, Comparison, Direction};
+use super::elementwise::{self, Comparison, Direction, Order};
 use super::instruction::{Combine, Instruction, Lapack, Transform};
 use super::kernels::{
     Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, Transpose, TriangularSolve, Window,
 };
+use super::rng::Distribution;
 use super::scalar::FloatScalar;
-use super::tensor::TensorShape;
+use super::scan::Scan;
+use super::tensor::{Element, TensorShape};
 use crate::graph::{Attribute, OperationId, OperationKind as Kind, TrainingGraph, ValueId};
 
 /// Decodes an operation. What cannot be run is an instruction that says so.
 pub(super) fn decode<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Instruction<S> {
+    let too_large = graph.results(id).iter().find_map(|result| {
+        let tensor = graph.tensor_type(result)?;
+        let is_static = tensor.dimensions.as_ref()?.iter().all(Option::is_some);
+        let is_known = Element::of(&tensor.element).is_some();
+        (is_static && is_known && TensorShape::of(tensor).is_none()).then_some(tensor)
+    });
+    if let Some(r#type) = too_large {
+        return Instruction::Unsupported(format!("a result of type {type} is too large"));
+    }
     instruction(graph, id).unwrap_or_else(Instruction::Unsupported)
 }
 
@@ -21,7 +32,12 @@ pub(super) fn decode<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> 
 pub(super) fn comparison(attributes: Attributes<'_>) -> Result<Comparison, String> {
     let direction = attributes.word("comparison_direction").and_then(Direction::from_word);
     let direction = direction.ok_or("the comparison direction is missing or is not known")?;
-    Ok(Comparison { direction, total: attributes.word("compare_type") == Some("TOTALORDER") })
+    let order = match attributes.word("compare_type") {
+        Some("TOTALORDER") => Order::Total,
+        Some("WEAKORDER") => Order::Weak,
+        _ => Order::Partial,
+    };
+    Ok(Comparison { direction, order })
 }
 
 fn rank(graph: &TrainingGraph, value: ValueId) -> Result<usize, String> {
@@ -64,6 +80,7 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         Kind::BroadcastCompare => Instruction::BroadcastCompare(comparison(attributes)?, broadcast_dims()?),
         Kind::Select => Instruction::Select,
         Kind::BroadcastSelect => Instruction::BroadcastSelect,
+        Kind::BroadcastComplex => Instruction::BroadcastComplex(broadcast_dims()?),
         Kind::Clamp => Instruction::Clamp,
         Kind::Convert => Instruction::Convert,
         Kind::BitcastConvert => Instruction::BitcastConvert,
@@ -156,6 +173,11 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
             Some("PHILOX") => Algorithm::Philox,
             _ => Algorithm::Default,
         }),
+        Kind::Rng => Instruction::Random(match attributes.word("rng_distribution") {
+            Some("UNIFORM") => Distribution::Uniform,
+            Some("NORMAL") => Distribution::Normal,
+            _ => return Err("the distribution is missing or is not known".into()),
+        }),
         Kind::TopK => Instruction::TopK(attributes.size("k")?),
         Kind::Reduce => Instruction::Reduce { dimensions: attributes.sizes("dimensions")?, combine: combine(0) },
         Kind::ReduceWindow => {
@@ -192,6 +214,16 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
             }
         }
         Kind::Map => Instruction::Map(combine(0)),
+        Kind::Scan => Instruction::Scan(Scan {
+            region: regions[0],
+            dimension: attributes.size("dimension")?,
+            is_reverse: attributes.flag("is_reverse"),
+            length: attributes.any("scan_dim_size").map(|_| attributes.size("scan_dim_size")).transpose()?,
+            inputs: match attributes.sizes("operandSegmentSizes")?[..] {
+                [inputs, _] => inputs,
+                _ => return Err("it is not said which operands are inputs".into()),
+            },
+        }),
         Kind::Tuple => Instruction::Tuple,
         Kind::GetTupleElement => Instruction::GetTupleElement(attributes.size("index")?),
         Kind::AfterAll | Kind::CreateToken => Instruction::Token,
@@ -203,23 +235,34 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         | Kind::AllToAll
         | Kind::CollectiveBroadcast
         | Kind::CrossReplicaSum
-        | Kind::ReduceScatter => Instruction::Identity,
+        | Kind::ReduceScatter => {
+            let others = attributes.integers("replica_groups").unwrap_or_default();
+            if others.iter().any(|&process| process > 0) {
+                return Err("the groups have several processes; only one is run".into());
+            }
+            Instruction::Identity
+        }
         Kind::CollectivePermute => {
             // A process that nobody sends to has zeros.
             let pairs = attributes.integers("source_target_pairs")?;
-            let is_sent = pairs.chunks(2).any(|pair| pair == [0, 0]);
+            let is_sent = pairs.chunks_exact(2).any(|pair| pair == [0, 0]);
             if is_sent { Instruction::Identity } else { Instruction::Zero }
         }
         Kind::While => Instruction::While { condition: regions[0], body: regions[1] },
         Kind::If => Instruction::If { on_true: regions[0], on_false: regions[1] },
         Kind::Case => Instruction::Case(regions.to_vec()),
         Kind::ManualComputation | Kind::NamedComputation => Instruction::Inline(regions[0]),
+        // What is started is done at once: the future of one value is that value.
+        Kind::AsyncStart => Instruction::Inline(*regions.first().ok_or("it has no region")?),
+        Kind::AsyncDone => Instruction::Identity,
         Kind::Call | Kind::Composite => match graph.operation(id).callee {
             Some(callee) => Instruction::Call(callee),
             None => return Err("it calls no function".into()),
         },
         Kind::CustomCall => custom_call(graph, id, attributes)?,
         Kind::Outfeed | Kind::Send => Instruction::Token,
+        // The reference interpreter's own way to look at a value, which passes unchanged.
+        Kind::Unknown if graph.operation_name(id) == "interpreter.probe" => Instruction::Identity,
         _ => return Err("the interpreter does not have this operation".into()),
     })
 }

@@ -23,6 +23,12 @@ fn result_type<S>(step: &Step<S>) -> Result<&TensorShape, String> {
     first.ok_or_else(|| "the type of the result is not known before the run, or is not supported".into())
 }
 
+/// The element type of the only result.
+fn result_element<S>(step: &Step<S>) -> Result<Element, String> {
+    let first = step.elements.first().copied().flatten();
+    first.ok_or_else(|| "the elements of the result are not supported".into())
+}
+
 impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
     /// Does an operation that has no control flow.
     pub(super) fn execute(
@@ -33,14 +39,15 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
     ) -> Result<Vec<Tensor<S>>, String> {
         let one = |tensor: Tensor<S>| Ok(vec![tensor]);
         match &step.instruction {
-            Instruction::Reduce { dimensions, combine } => self.reduce(combine, activation, &operands, dimensions),
-            Instruction::ReduceWindow { window, combine } => self.reduce_window(combine, activation, &operands, window),
+            Instruction::Reduce { dimensions, combine } => self.reduce(combine, activation, operands, dimensions),
+            Instruction::ReduceWindow { window, combine } => self.reduce_window(combine, activation, operands, window),
             Instruction::Scatter { attributes, combine } => self.scatter(combine, activation, operands, attributes),
             Instruction::SelectAndScatter { attributes, select, scatter } => {
-                self.select_and_scatter(select, scatter, activation, &operands, attributes)
+                self.select_and_scatter(select, scatter, activation, operands, attributes)
             }
-            Instruction::Sort { dimension, combine } => self.sort(combine, activation, &operands, *dimension),
-            Instruction::Map(combine) => self.map(step.operation, combine, activation, &operands),
+            Instruction::Sort { dimension, combine } => self.sort(combine, activation, operands, *dimension),
+            Instruction::Map(combine) => self.map(step.operation, combine, activation, operands),
+            Instruction::Scan(scan) => self.scan(scan, activation, operands),
             Instruction::Identity => Ok(operands),
             Instruction::Tuple => one(Tensor::Tuple(operands)),
             Instruction::GetTupleElement(index) => match exactly(operands)? {
@@ -64,6 +71,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
                 [operand] if self.is_hooked(*constant) => one(shape::broadcast_in_dim(operand, &[], filled.shape())?),
                 [_] => one(filled.clone()),
             },
+            Instruction::Random(distribution) => {
+                let earlier = self.draws;
+                self.draws += 1;
+                one(super::rng::draw(*distribution, step.operation, earlier, &exactly(operands)?)?)
+            }
             Instruction::RandomBits(algorithm) => random_bits(*algorithm, step, operands),
             Instruction::TopK(k) => top_k(operands, *k),
             Instruction::Threefry => threefry(operands),
@@ -126,6 +138,10 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
             let [predicate, on_true, on_false] = exactly(shape::broadcast_together(operands, None)?)?;
             elementwise::select(&predicate, on_true, on_false)
         }
+        Instruction::BroadcastComplex(dims) => {
+            let [real, imaginary] = exactly(shape::broadcast_together(operands, dims.as_deref())?)?;
+            convert::complex(&real, &imaginary)
+        }
         Instruction::Clamp => {
             let [low, operand, high] = exactly(operands)?;
             let extents = operand.shape().to_vec();
@@ -141,11 +157,11 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
         }
         Instruction::Convert => {
             let [operand] = exactly(operands)?;
-            convert::convert(operand, result_type(step)?.element)
+            convert::convert(operand, result_element(step)?)
         }
         Instruction::BitcastConvert => {
             let [operand] = exactly(operands)?;
-            convert::bitcast_convert(&operand, result_type(step)?)
+            convert::bitcast_convert(&operand, result_element(step)?)
         }
         Instruction::ReducePrecision { exponent_bits, mantissa_bits } => match exactly(operands)? {
             [Tensor::Float(kind, array)] => {
@@ -213,9 +229,8 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
         Instruction::Iota(dimension) => shape::iota(result_type(step)?, *dimension),
         Instruction::DynamicIota(dimension) => {
             let [extents] = exactly(operands)?;
-            let element = step.types.first().and_then(Option::as_ref).map(|r#type| r#type.element);
-            let element = element.ok_or("the type of the result is not supported")?;
-            shape::iota(&TensorShape { shape: convert::as_shape(&extents)?, element }, *dimension)
+            let r#type = TensorShape { shape: convert::as_shape(&extents)?, element: result_element(step)? };
+            shape::iota(&r#type, *dimension)
         }
         Instruction::Pad { low, high, interior } => {
             let [operand, value] = exactly(operands)?;
@@ -267,18 +282,18 @@ fn tensor_operation<S: FloatScalar>(step: &Step<S>, mut operands: Vec<Tensor<S>>
         }
         Instruction::Dot(dimensions) => {
             let [lhs, rhs] = exactly(operands)?;
-            dot(lhs, rhs, dimensions, result_type(step)?.element)
+            dot(lhs, rhs, dimensions, result_element(step)?)
         }
         Instruction::Convolution(attributes) => {
             let [lhs, rhs] = exactly(operands)?;
-            convolution(lhs, rhs, attributes, result_type(step)?.element)
+            convolution(lhs, rhs, attributes, result_element(step)?)
         }
         Instruction::DynamicConvolution(attributes) => {
             let [lhs, rhs, padding] = exactly(operands)?;
             let padding: Vec<i64> = padding.as_integers()?.iter().copied().collect();
             let padding = padding.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             let attributes = kernels::Convolution { padding, ..(**attributes).clone() };
-            convolution(lhs, rhs, &attributes, result_type(step)?.element)
+            convolution(lhs, rhs, &attributes, result_element(step)?)
         }
         Instruction::Fourier { transform, lengths } => {
             let [operand] = exactly(operands)?;

@@ -143,9 +143,8 @@ fn encode_exponent(value: f64) -> u64 {
     let exponent = (bits >> 52) as i64 - 1023;
     let fraction = bits & ((1 << 52) - 1);
     let half = 1 << 51;
-    // Ties go to the even exponent field.
-    let up = fraction > half || (fraction == half && (exponent + 127) & 1 == 1);
-    let field = exponent + 127 + i64::from(up);
+    // The one digit of every number is odd, so ties go up.
+    let field = exponent + 127 + i64::from(fraction >= half);
     if field > 254 { 0xff } else { field.max(0) as u64 }
 }
 
@@ -158,7 +157,8 @@ fn decode_exponent(bits: u64) -> f64 {
 pub(super) fn reduce_precision(kind: FloatKind, value: f64, exponent_bits: u32, mantissa_bits: u32) -> f64 {
     let Some((own_exponent_bits, own_mantissa_bits)) = field_widths(kind) else { return value };
     if value.is_nan() {
-        return value;
+        // Without a mantissa there is no NaN.
+        return if mantissa_bits == 0 { f64::INFINITY.copysign(value) } else { value };
     }
     let width = own_exponent_bits + own_mantissa_bits;
     let bits = encode_float(kind, value);

@@ -5,7 +5,9 @@ use super::elementwise::Comparison;
 use super::kernels::{
     Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, TriangularSolve, Window,
 };
-use super::tensor::{Tensor, TensorShape};
+use super::rng::Distribution;
+use super::scan::Scan;
+use super::tensor::{Element, Tensor, TensorShape};
 use crate::graph::{FunctionId, OperationId, OperationKind as Kind, RegionId};
 
 /// A place for a value while a function runs.
@@ -27,6 +29,8 @@ pub(super) struct Step<S> {
     pub operands: Box<[Operand]>,
     /// Where results go; none if nobody needs it.
     pub results: Box<[Option<Slot>]>,
+    /// Element types of the results, where they are tensors.
+    pub elements: Box<[Option<Element>]>,
     /// Types of the results, where they are tensors of known shape.
     pub types: Box<[Option<TensorShape>]>,
     /// What nobody needs afterwards, beyond the operands that are taken.
@@ -70,6 +74,7 @@ pub(super) enum Instruction<S> {
     BroadcastCompare(Comparison, Option<Vec<usize>>),
     Select,
     BroadcastSelect,
+    BroadcastComplex(Option<Vec<usize>>),
     Clamp,
     Convert,
     BitcastConvert,
@@ -143,6 +148,7 @@ pub(super) enum Instruction<S> {
         feature: usize,
     },
     RandomBits(Algorithm),
+    Random(Distribution),
     TopK(usize),
     Reduce {
         dimensions: Vec<usize>,
@@ -166,6 +172,7 @@ pub(super) enum Instruction<S> {
         combine: Combine<S>,
     },
     Map(Combine<S>),
+    Scan(Scan),
     Tuple,
     GetTupleElement(usize),
     /// Any operands; each result is a token.

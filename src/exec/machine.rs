@@ -99,11 +99,13 @@ pub(super) struct Machine<'p, 'g, 'h, S> {
     nesting: usize,
     /// The most elements that were held at one time, if somebody asks.
     peak: Option<usize>,
+    /// How many tensors of random numbers were drawn so far.
+    pub draws: u64,
 }
 
 impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn new(program: &'p Program<'g, S>, hook: Option<Hook<'h, S>>) -> Self {
-        Machine { program, hook, activations: Vec::new(), nesting: 0, peak: None }
+        Machine { program, hook, activations: Vec::new(), nesting: 0, peak: None, draws: 0 }
     }
 
     /// Runs the function of the program.
@@ -197,7 +199,10 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 let operands = self.take(activation, &step.operands);
                 let operands = operands.ok_or_else(|| self.error(step.operation, "an operand has no value"))?;
                 match self.begin(step, activation, operands).map_err(|message| self.error(step.operation, message))? {
-                    Begun::Done => frame.next += 1,
+                    Begun::Done(results) => {
+                        frame.next += 1;
+                        self.deliver(step, activation, results)?;
+                    }
                     Begun::Enter(inner) => frames.push(inner),
                 }
                 continue;
@@ -214,7 +219,7 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                     match purpose {
                         Purpose::Call => {
                             self.activations.pop();
-                            self.deliver(step, outer.activation, yields);
+                            self.deliver(step, outer.activation, yields)?;
                             (outer, None)
                         }
                         Purpose::Condition(state) => {
@@ -223,13 +228,13 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                             if goes_on.map_err(|message| self.error(step.operation, message))? {
                                 (outer, Some((step, state, true)))
                             } else {
-                                self.deliver(step, outer.activation, state);
+                                self.deliver(step, outer.activation, state)?;
                                 (outer, None)
                             }
                         }
                         Purpose::Body => (outer, Some((step, yields, false))),
                         Purpose::Branch | Purpose::Base => {
-                            self.deliver(step, outer.activation, yields);
+                            self.deliver(step, outer.activation, yields)?;
                             (outer, None)
                         }
                     }
@@ -299,18 +304,31 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
                 {
                     (hook.watch)(step.operation, &operands);
                 }
-                let results = self.execute(step, activation, operands)?;
-                if results.len() != step.results.len() {
-                    return Err(format!("{} results were made, not {}", results.len(), step.results.len()));
-                }
-                self.deliver(step, activation, results);
-                Ok(Begun::Done)
+                self.execute(step, activation, operands).map(Begun::Done)
             }
         }
     }
 
-    /// Results of an operation go to the hook and into their slots.
-    fn deliver(&mut self, step: &Step<S>, activation: usize, mut results: Vec<Tensor<S>>) {
+    /// Results of an operation go to the hook and into their slots, if they are what their types say.
+    fn deliver(&mut self, step: &Step<S>, activation: usize, mut results: Vec<Tensor<S>>) -> Result<(), ExecError> {
+        if results.len() != step.results.len() {
+            let message = format!("{} results were made, not {}", results.len(), step.results.len());
+            return Err(self.error(step.operation, message));
+        }
+        for (r#type, result) in step.types.iter().zip(&results) {
+            if let Some(r#type) = r#type
+                && (result.shape() != r#type.shape || result.element() != Some(r#type.element))
+            {
+                let found = result.element().map_or("no tensor".into(), |element| element.to_string());
+                let message = format!(
+                    "the result is {found} of shape {:?}, its type says {} of shape {:?}",
+                    result.shape(),
+                    r#type.element,
+                    r#type.shape
+                );
+                return Err(self.error(step.operation, message));
+            }
+        }
         if let Some(hook) = &mut self.hook
             && hook.has(step.operation)
         {
@@ -332,6 +350,7 @@ impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
         for &slot in &step.drops {
             self.activations[activation][slot as usize] = None;
         }
+        Ok(())
     }
 
     /// Whether the hook is to see the results of this operation.
@@ -350,7 +369,7 @@ fn held<S: FloatScalar>(activations: &[Activation<S>]) -> usize {
 }
 
 enum Begun<S> {
-    Done,
+    Done(Vec<Tensor<S>>),
     Enter(Frame<S>),
 }
 

@@ -8,7 +8,7 @@ use super::fill::Fills;
 use super::instruction::{Block, Instruction, Operand, Slot, Step};
 use super::machine::{Hook, Machine};
 use super::scalar::FloatScalar;
-use super::tensor::{Tensor, TensorShape};
+use super::tensor::{Element, Tensor, TensorShape};
 use crate::graph::{Definition, FunctionId, OperationId, RegionId, TrainingGraph, Type, ValueId};
 use crate::index::Id;
 
@@ -122,7 +122,6 @@ impl<'g, S: FloatScalar> Program<'g, S> {
 
     /// A float type that the scalar cannot hold would be rounded without a word.
     fn refuse_wide_floats(&self) -> Result<(), ExecError> {
-        use super::tensor::Element;
         for value in self.graph.values().ids() {
             let element = self.graph.tensor_type(value).and_then(|tensor| Element::of(&tensor.element));
             if let Some(Element::Float(kind) | Element::Complex(kind)) = element
@@ -206,6 +205,11 @@ impl<'g, S: FloatScalar> Program<'g, S> {
                 instruction: decode(graph, id),
                 operands: operands_of(graph.operands(id), position, &captured[position]),
                 results: graph.results(id).iter().map(needed).collect(),
+                elements: graph
+                    .results(id)
+                    .iter()
+                    .map(|value| Element::of(&graph.tensor_type(value)?.element))
+                    .collect(),
                 types: graph.results(id).iter().map(|value| TensorShape::of(graph.tensor_type(value)?)).collect(),
                 drops: drops.into(),
             }

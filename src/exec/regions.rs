@@ -3,6 +3,7 @@
 use ndarray::{ArrayD, IxDyn};
 
 use super::combine::{self, Body, Kernel};
+use super::convert;
 use super::elementwise::{elements, shared};
 use super::instruction::Combine;
 use super::kernels::{self, Reduction, Scatter, SelectAndScatter, Window, Windows};
@@ -26,20 +27,53 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         self.hook.as_ref().is_none_or(|hook| !hook.has_any_in(range))
     }
 
-    fn callee(&self, combine: &'p Combine<S>, activation: usize) -> Result<Callee<'p, S>, String> {
+    /// The element types that a region takes.
+    fn argument_elements(&self, region: RegionId) -> Result<Vec<Element>, String> {
         let graph = self.program.graph();
-        let argument_elements = || -> Result<Vec<Element>, String> {
-            let element = |value| {
-                let tensor: &TensorType = graph.tensor_type(value).ok_or("a region takes what is no tensor")?;
-                Element::of(&tensor.element).ok_or("a region takes elements that are not supported")
-            };
-            Ok(graph.arguments(combine.region).iter().map(element).collect::<Result<Vec<_>, &str>>()?)
+        let element = |value| {
+            let tensor: &TensorType = graph.tensor_type(value).ok_or("a region takes what is no tensor")?;
+            Element::of(&tensor.element).ok_or("a region takes elements that are not supported")
         };
+        Ok(graph.arguments(region).iter().map(element).collect::<Result<Vec<_>, &str>>()?)
+    }
+
+    /// Operands as a region takes their elements: those at `positions` are its arguments, in order, and the element types
+    /// may be wider there. The region gives back `results` values.
+    fn promoted(
+        &self,
+        region: RegionId,
+        mut operands: Vec<Tensor<S>>,
+        positions: &[usize],
+        results: usize,
+    ) -> Result<Vec<Tensor<S>>, String> {
+        let (elements, yields) = (self.argument_elements(region)?, self.program.graph().yields(region).len());
+        if elements.len() != positions.len() || yields != results {
+            return Err(format!(
+                "the region takes {} elements and gives back {yields}; it should take {} and give back {results}",
+                elements.len(),
+                positions.len()
+            ));
+        }
+        for (&position, element) in positions.iter().zip(elements) {
+            let operand = operands.get_mut(position).ok_or("there are too few operands")?;
+            let own = operand.element().ok_or(NO_TENSOR)?;
+            if own != element {
+                let is_wider = std::mem::discriminant(&own) == std::mem::discriminant(&element);
+                if !is_wider || own.bits() > element.bits() {
+                    return Err(format!("the region takes elements of type {element}, not {own}"));
+                }
+                *operand = convert::convert(std::mem::replace(operand, Tensor::Token), element)?;
+            }
+        }
+        Ok(operands)
+    }
+
+    fn callee(&self, combine: &'p Combine<S>, activation: usize) -> Result<Callee<'p, S>, String> {
         if !self.is_unobserved(combine.region) {
-            return Ok(Callee::Region(combine.region, activation, argument_elements()?));
+            return Ok(Callee::Region(combine.region, activation, self.argument_elements(combine.region)?));
         }
         match &combine.body {
-            Body::Region => Ok(Callee::Region(combine.region, activation, argument_elements()?)),
+            Body::Region => Ok(Callee::Region(combine.region, activation, self.argument_elements(combine.region)?)),
             Body::Program(program) => {
                 let mut program = (**program).clone();
                 for (value, register) in std::mem::take(&mut program.captures) {
@@ -48,7 +82,7 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
                 }
                 Ok(Callee::Program(program))
             }
-            body => Ok(Callee::Body(body, argument_elements()?)),
+            body => Ok(Callee::Body(body, self.argument_elements(combine.region)?)),
         }
     }
 
@@ -62,10 +96,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         match callee {
             Callee::Program(program) => return program.call(arguments, results),
             Callee::Body(body, types) => {
+                let Some(&element) = types.first() else { return Err("the region takes no elements".into()) };
                 let value = match (body, arguments) {
                     (Body::First, [first, ..]) => Some(*first),
                     (Body::Second, [_, second, ..]) => Some(*second),
-                    (Body::Binary(kind), [first, second, ..]) => binary(*kind, types[0], *first, *second),
+                    (Body::Binary(kind), [first, second, ..]) => binary(*kind, element, *first, *second),
                     _ => None,
                 };
                 results[0] = value.ok_or("the operation is not defined for its operands")?;
@@ -82,15 +117,23 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         Ok(())
     }
 
+    /// Inputs and initial values of a reduction; the region takes what there is so far, then what comes.
+    fn folded(&self, region: RegionId, operands: Vec<Tensor<S>>) -> Result<Vec<Tensor<S>>, String> {
+        let count = operands.len() / 2;
+        let positions: Vec<usize> = (count..2 * count).chain(0..count).collect();
+        self.promoted(region, operands, &positions, count)
+    }
+
     /// `reduce`: inputs, then initial values.
     pub(super) fn reduce(
         &mut self,
         combine: &'p Combine<S>,
         activation: usize,
-        operands: &[Tensor<S>],
+        operands: Vec<Tensor<S>>,
         dimensions: &[usize],
     ) -> Result<Vec<Tensor<S>>, String> {
-        let (inputs, initials) = halves(operands)?;
+        let operands = self.folded(combine.region, operands)?;
+        let (inputs, initials) = halves(&operands)?;
         if let ([input], [initial]) = (inputs, initials)
             && self.is_unobserved(combine.region)
             && let Some(result) = reduce_fast(&combine.body, input, initial, dimensions)
@@ -111,10 +154,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         &mut self,
         combine: &'p Combine<S>,
         activation: usize,
-        operands: &[Tensor<S>],
+        operands: Vec<Tensor<S>>,
         window: &Window,
     ) -> Result<Vec<Tensor<S>>, String> {
-        let (inputs, initials) = halves(operands)?;
+        let operands = self.folded(combine.region, operands)?;
+        let (inputs, initials) = halves(&operands)?;
         if let ([input], [initial]) = (inputs, initials)
             && self.is_unobserved(combine.region)
             && let Some(result) = reduce_window_fast(&combine.body, input, initial, window)
@@ -135,13 +179,15 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         &mut self,
         combine: &'p Combine<S>,
         activation: usize,
-        mut operands: Vec<Tensor<S>>,
+        operands: Vec<Tensor<S>>,
         attributes: &Scatter,
     ) -> Result<Vec<Tensor<S>>, String> {
         let count = operands.len() / 2;
         if operands.len() != 2 * count + 1 {
             return Err("there are not as many updates as inputs".into());
         }
+        let positions: Vec<usize> = (0..count).chain(count + 1..2 * count + 1).collect();
+        let mut operands = self.promoted(combine.region, operands, &positions, count)?;
         let indices = operands[count].as_integers()?;
         if count == 1 && self.is_unobserved(combine.region) && !matches!(combine.body, Body::Program(_) | Body::Region)
         {
@@ -151,6 +197,10 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         }
         let (inputs, rest) = operands.split_at(count);
         let updates = &rest[1..];
+        let is_common = |tensors: &[Tensor<S>]| tensors.iter().all(|tensor| tensor.shape() == tensors[0].shape());
+        if !is_common(inputs) || !is_common(updates) {
+            return Err("the inputs or the updates are not of one shape".into());
+        }
         let targets = kernels::scatter_targets(inputs[0].shape(), indices.view(), updates[0].shape(), attributes)?;
         let mut callee = self.callee(combine, activation)?;
         let mut results: Vec<Vec<Scalar<S>>> = inputs.iter().map(Tensor::to_scalars).collect();
@@ -176,21 +226,23 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         select: &'p Combine<S>,
         scatter: &'p Combine<S>,
         activation: usize,
-        operands: &[Tensor<S>],
+        operands: Vec<Tensor<S>>,
         attributes: &SelectAndScatter,
     ) -> Result<Vec<Tensor<S>>, String> {
-        let [operand, source, initial] = operands else { return Err("there are not three operands".into()) };
+        let operands = self.promoted(scatter.region, operands, &[2, 1], 1)?;
+        let operands = self.promoted(select.region, operands, &[0, 0], 1)?;
+        let [operand, source, initial] = &operands[..] else { return Err("there are not three operands".into()) };
         let (mut select, mut scatter) = (self.callee(select, activation)?, self.callee(scatter, activation)?);
         let scalars = |tensor: &Tensor<S>| {
             ArrayD::from_shape_vec(IxDyn(tensor.shape()), tensor.to_scalars()).map_err(|_| String::from(NO_TENSOR))
         };
         let (values, sources) = (scalars(operand)?, scalars(source)?);
-        let initial = initial.as_scalar().ok_or(NO_TENSOR)?;
+        let start = initial.as_scalar().ok_or("the initial value is not one element")?;
         let machine = std::cell::RefCell::new(self);
         let result = kernels::select_and_scatter::<Scalar<S>, String>(
             values.view(),
             sources.view(),
-            initial,
+            start,
             attributes,
             |chosen, other| {
                 let mut result = [Scalar::Boolean(false)];
@@ -204,7 +256,7 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             },
         )?;
         let result = shared(result);
-        Ok(vec![from_scalars(operand, result.shape(), elements(&result))?])
+        Ok(vec![from_scalars(initial, result.shape(), elements(&result))?])
     }
 
     /// `sort`: the comparator takes two elements of each operand, operand after operand.
@@ -212,9 +264,11 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         &mut self,
         combine: &'p Combine<S>,
         activation: usize,
-        operands: &[Tensor<S>],
+        operands: Vec<Tensor<S>>,
         dimension: usize,
     ) -> Result<Vec<Tensor<S>>, String> {
+        let positions: Vec<usize> = (0..operands.len()).flat_map(|position| [position, position]).collect();
+        let operands = self.promoted(combine.region, operands, &positions, 1)?;
         let mut callee = self.callee(combine, activation)?;
         let scalars: Vec<Vec<Scalar<S>>> = operands.iter().map(Tensor::to_scalars).collect();
         let shape = operands.first().ok_or(NO_TENSOR)?.shape();
@@ -242,8 +296,10 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
         id: OperationId,
         combine: &'p Combine<S>,
         activation: usize,
-        operands: &[Tensor<S>],
+        operands: Vec<Tensor<S>>,
     ) -> Result<Vec<Tensor<S>>, String> {
+        let positions: Vec<usize> = (0..operands.len()).collect();
+        let operands = self.promoted(combine.region, operands, &positions, 1)?;
         let graph = self.program.graph();
         let mut callee = self.callee(combine, activation)?;
         let scalars: Vec<Vec<Scalar<S>>> = operands.iter().map(Tensor::to_scalars).collect();
@@ -295,7 +351,8 @@ impl<S: FloatScalar> Fold<S> {
             return Err("the inputs are not of one shape".into());
         }
         let types = initials.iter().map(Tensor::element).collect::<Option<Vec<_>>>().ok_or(NO_TENSOR)?;
-        let initials = initials.iter().map(Tensor::as_scalar).collect::<Option<Vec<_>>>().ok_or(NO_TENSOR)?;
+        let initials = initials.iter().map(Tensor::as_scalar).collect::<Option<Vec<_>>>();
+        let initials = initials.ok_or("an initial value is not one element")?;
         let count = result_shape.iter().product();
         Ok(Fold {
             types,

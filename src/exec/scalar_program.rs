@@ -54,8 +54,11 @@ impl<S: FloatScalar> Tensor<S> {
         }
     }
 
-    /// The first element.
+    /// The only element.
     pub(super) fn as_scalar(&self) -> Option<Scalar<S>> {
+        if self.element_count() != 1 {
+            return None;
+        }
         match self {
             Tensor::Boolean(array) => array.first().map(|&value| Scalar::Boolean(value)),
             Tensor::Signed(_, array) => array.first().map(|&value| Scalar::Signed(value)),
@@ -273,7 +276,7 @@ fn unary<S: FloatScalar>(kind: Kind, element: Element, operand: Scalar<S>) -> Op
             Scalar::Unsigned(elementwise::unsigned_unary(kind, bits, Single(value))?)
         }
         (Scalar::Float(value), Element::Float(float)) => {
-            Scalar::Float(elementwise::float_unary(kind, Single(value))?.rounded(float))
+            Scalar::Float(elementwise::float_unary(kind, float, Single(value))?.rounded(float))
         }
         (Scalar::Complex(value), Element::Complex(float)) if kind == Kind::Abs => {
             Scalar::Float(value.norm().rounded(float))

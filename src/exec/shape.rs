@@ -96,6 +96,10 @@ pub(super) fn broadcast_in_dim<S: FloatScalar>(
     if dims.len() != own.len() {
         return Err(format!("{} broadcast dimensions for an operand of rank {}", dims.len(), own.len()));
     }
+    kernels::volume("broadcast_in_dim", shape)?;
+    if (1..dims.len()).any(|index| dims[..index].contains(&dims[index])) {
+        return Err(format!("the broadcast dimensions {dims:?} are not distinct"));
+    }
     let mut strides = vec![0; shape.len()];
     for ((&dimension, &extent), stride) in dims.iter().zip(&own).zip(row_major_strides(&own)) {
         match shape.get(dimension) {
@@ -145,8 +149,7 @@ pub(super) fn broadcast_together<S: FloatScalar>(
 
 /// `reshape`.
 pub(super) fn reshape<S: FloatScalar>(tensor: Tensor<S>, shape: &[usize]) -> Result<Tensor<S>, String> {
-    let count: usize = shape.iter().product();
-    if tensor.element_count() != count {
+    if tensor.element_count() != kernels::volume("reshape", shape)? {
         return Err(format!("{} elements do not fit the shape {shape:?}", tensor.element_count()));
     }
     same_element!(tensor, |array| array.into_shape_with_order(IxDyn(shape)).expect("as many elements as before"))
@@ -193,7 +196,10 @@ pub(super) fn reverse<S: FloatScalar>(tensor: Tensor<S>, dimensions: &[usize]) -
     let shape = tensor.shape().to_vec();
     let mut strides = row_major_strides(&shape);
     let mut offset = 0;
-    for &dimension in dimensions {
+    for (index, &dimension) in dimensions.iter().enumerate() {
+        if dimensions[..index].contains(&dimension) {
+            return Err(format!("the dimension {dimension} is reversed twice"));
+        }
         let extent = *shape.get(dimension).ok_or_else(|| format!("there is no dimension {dimension}"))?;
         offset += strides[dimension] as usize * extent.saturating_sub(1);
         strides[dimension] = -strides[dimension];
@@ -205,7 +211,7 @@ pub(super) fn reverse<S: FloatScalar>(tensor: Tensor<S>, dimensions: &[usize]) -
 pub(super) fn iota<S: FloatScalar>(shape: &TensorShape, dimension: usize) -> Result<Tensor<S>, String> {
     let extents = &shape.shape;
     let extent = *extents.get(dimension).ok_or_else(|| format!("there is no dimension {dimension}"))?;
-    let count: usize = extents.iter().product();
+    let count = kernels::volume("iota", extents)?;
     let inner: usize = extents[dimension + 1..].iter().product();
     let positions = (0..count).map(|position| position / inner % extent);
     let float = |position| <S as Field>::from_f64(position as f64);
@@ -259,11 +265,16 @@ pub(super) fn index_select<S: FloatScalar>(
     batch_dims: usize,
 ) -> Result<Tensor<S>, String> {
     let (own, index_shape) = (operand.shape(), indices.shape());
-    if dimension >= own.len() || batch_dims > dimension || batch_dims > index_shape.len() {
+    let fits = dimension < own.len()
+        && batch_dims <= dimension
+        && own.starts_with(&index_shape[..batch_dims.min(index_shape.len())])
+        && batch_dims <= index_shape.len();
+    if !fits {
         return Err("the dimensions do not fit the operands".into());
     }
     let shape: Vec<usize> =
         own[..dimension].iter().chain(&index_shape[batch_dims..]).chain(&own[dimension + 1..]).copied().collect();
+    kernels::volume("torch_index_select", &shape)?;
     let indices = indices.as_integers()?;
     let indices = indices.as_slice().ok_or("the indices are not in order")?;
     let product = |extents: &[usize]| extents.iter().product::<usize>();

@@ -75,11 +75,11 @@ pub struct TensorShape {
 }
 
 impl TensorShape {
-    /// Of a type of a graph, if all extents are known and the interpreter has the element.
+    /// Of a type of a graph, if all extents are known, the interpreter has the element, and there are not too many.
     pub fn of(r#type: &TensorType) -> Option<TensorShape> {
         let extents = r#type.dimensions.as_ref()?.iter();
         let shape = extents.map(|extent| usize::try_from((*extent)?).ok()).collect::<Option<Shape>>()?;
-        r#type.element_count()?;
+        super::kernels::volume("type", &shape).ok()?;
         Some(TensorShape { shape, element: Element::of(&r#type.element)? })
     }
 }
@@ -235,20 +235,22 @@ impl<S: FloatScalar> Tensor<S> {
     /// The only element, as an integer.
     pub(super) fn as_index(&self) -> Result<i64, String> {
         match self {
-            Tensor::Signed(_, array) => array.first().copied(),
-            Tensor::Unsigned(_, array) => array.first().map(|&value| i64::try_from(value).unwrap_or(i64::MAX)),
+            Tensor::Signed(_, array) if array.len() == 1 => array.first().copied(),
+            Tensor::Unsigned(_, array) if array.len() == 1 => {
+                array.first().map(|&value| i64::try_from(value).unwrap_or(i64::MAX))
+            }
             _ => None,
         }
-        .ok_or_else(|| "an index is not an integer".into())
+        .ok_or_else(|| "an index is not one integer".into())
     }
 
     /// The only element, as a truth value.
     pub(super) fn as_condition(&self) -> Result<bool, String> {
         match self {
-            Tensor::Boolean(array) => array.first().copied(),
+            Tensor::Boolean(array) if array.len() == 1 => array.first().copied(),
             _ => None,
         }
-        .ok_or_else(|| "a predicate is not a boolean".into())
+        .ok_or_else(|| "a predicate is not one boolean".into())
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Open<'a> {
 pub(super) enum Level<'a> {
     /// The module; in the generic form it ends like an operation.
     Module { generic: bool },
+    /// The module of a file that begins with a function: it is not written, and ends with the file.
+    ImpliedModule,
     /// A function.
     Function { generic: bool, start: usize },
     /// A region of an operation.
@@ -61,19 +63,25 @@ impl<'a> Reader<'a> {
                 (0, None) if self.cursor.is_at_end() => {
                     return if seen_module { Ok(()) } else { Err(self.cursor.expected("a module")) };
                 }
-                (b'#' | b'!', None) => self.alias_line()?,
-                (b'{', None) if self.cursor.text[self.cursor.at..].starts_with("{-#") => self.resources()?,
+                (0, Some(Level::ImpliedModule)) if self.cursor.is_at_end() => return Ok(()),
+                (b'#' | b'!', None | Some(Level::ImpliedModule)) => self.alias_line()?,
+                (b'{', None | Some(Level::ImpliedModule)) if self.cursor.text[self.cursor.at..].starts_with("{-#") => {
+                    self.resources()?;
+                }
                 (_, None) if seen_module => return Err(self.cursor.expected("the end of the file")),
                 (_, None) => {
                     seen_module = true;
                     levels.push(self.begin_module()?);
                 }
+                (_, Some(Level::Module { .. } | Level::ImpliedModule)) if self.cursor.byte() != b'}' => {
+                    levels.extend(self.module_operation()?);
+                }
+                (b'}', Some(Level::ImpliedModule)) => return Err(self.cursor.expected("a function")),
                 (b'}', Some(_)) => {
                     self.cursor.at += 1;
                     let level = levels.pop().expect("there is a level");
                     levels.extend(self.end_of_region(level)?);
                 }
-                (_, Some(Level::Module { .. })) => levels.extend(self.module_operation()?),
                 (b'^', Some(_)) => return Err(self.several_blocks()),
                 (_, Some(_)) => levels.extend(self.body_operation()?),
             }
@@ -164,6 +172,7 @@ impl<'a> Reader<'a> {
                 self.trailing_location()?;
                 Ok(None)
             }
+            Level::ImpliedModule => Ok(None),
             Level::Function { generic, start } => {
                 self.builder.end_function().map_err(|error| self.build_error(start, error))?;
                 self.forget_names(0);

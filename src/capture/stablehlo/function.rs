@@ -70,6 +70,10 @@ impl<'a> Reader<'a> {
             self.cursor.expect("{")?;
             return Ok(Level::Module { generic: false });
         }
+        let rest = &self.cursor.text[self.cursor.at..];
+        if rest.starts_with("func.func ") || rest.starts_with("\"func.func\"") {
+            return Ok(Level::ImpliedModule);
+        }
         let mut error = self.cursor.expected("`module`");
         error.help = Some(super::super::HOW_TO_PRINT.into());
         Err(error)

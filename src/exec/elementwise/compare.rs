@@ -18,12 +18,22 @@ pub(in crate::exec) enum Direction {
     Less,
 }
 
+/// An order of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::exec) enum Order {
+    /// NaN is unequal to everything, zeros are equal.
+    Partial,
+    /// NaN is larger than everything and equal to NaN, zeros are equal.
+    Weak,
+    /// IEEE 754 `totalOrder`.
+    Total,
+}
+
 /// A relation, and in which order of floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::exec) struct Comparison {
     pub direction: Direction,
-    /// IEEE 754 `totalOrder` instead of the usual order, in which NaN is unequal to everything.
-    pub total: bool,
+    pub order: Order,
 }
 
 impl Direction {
@@ -86,10 +96,11 @@ pub(in crate::exec) fn compare<S: FloatScalar>(
         (Tensor::Boolean(a), Tensor::Boolean(b)) => relate(direction, a, b),
         (Tensor::Signed(_, a), Tensor::Signed(_, b)) => relate(direction, a, b),
         (Tensor::Unsigned(_, a), Tensor::Unsigned(_, b)) => relate(direction, a, b),
-        (Tensor::Float(_, a), Tensor::Float(_, b)) if comparison.total => {
-            zip(a, b, |a, b| direction.holds(a.total_order(&b)))
-        }
-        (Tensor::Float(_, a), Tensor::Float(_, b)) => relate(direction, a, b),
+        (Tensor::Float(_, a), Tensor::Float(_, b)) => match comparison.order {
+            Order::Partial => relate(direction, a, b),
+            Order::Weak => zip(a, b, |a, b| direction.holds(weak_order(a, b))),
+            Order::Total => zip(a, b, |a, b| direction.holds(a.total_order(&b))),
+        },
         (Tensor::Complex(_, a), Tensor::Complex(_, b)) => {
             let is_equal = zip(a, b, |a, b| a == b);
             match direction {
@@ -103,6 +114,10 @@ pub(in crate::exec) fn compare<S: FloatScalar>(
     Ok(Tensor::Boolean(result))
 }
 
+fn weak_order<S: FloatScalar>(a: S, b: S) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
 impl Comparison {
     /// `compare` of two elements.
     pub(in crate::exec) fn single<S: FloatScalar>(self, first: Scalar<S>, second: Scalar<S>) -> bool {
@@ -110,8 +125,11 @@ impl Comparison {
             (Scalar::Boolean(a), Scalar::Boolean(b)) => self.direction.relate(a, b),
             (Scalar::Signed(a), Scalar::Signed(b)) => self.direction.relate(a, b),
             (Scalar::Unsigned(a), Scalar::Unsigned(b)) => self.direction.relate(a, b),
-            (Scalar::Float(a), Scalar::Float(b)) if self.total => self.direction.holds(a.total_order(&b)),
-            (Scalar::Float(a), Scalar::Float(b)) => self.direction.relate(a, b),
+            (Scalar::Float(a), Scalar::Float(b)) => match self.order {
+                Order::Partial => self.direction.relate(a, b),
+                Order::Weak => self.direction.holds(weak_order(a, b)),
+                Order::Total => self.direction.holds(a.total_order(&b)),
+            },
             (Scalar::Complex(a), Scalar::Complex(b)) => (a == b) == (self.direction == Direction::Equal),
             _ => false,
         }

@@ -23,19 +23,19 @@ pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<Complex<S>>>(kind: Kind
         Kind::Cosine => visitor.visit(|z| z.cos()),
         Kind::Exponential => visitor.visit(|z| z.exp()),
         Kind::ExponentialMinusOne => visitor.visit(exponential_minus_one),
-        Kind::Log => visitor.visit(|z| z.ln()),
+        Kind::Log => visitor.visit(log),
         Kind::LogPlusOne => visitor.visit(log_plus_one),
         Kind::Logistic => visitor.visit(|z| Field::div(one, one + (-z).exp())),
         Kind::Negate => visitor.visit(|z| -z),
-        Kind::Rsqrt => visitor.visit(|z| Field::div(one, z.sqrt())),
+        Kind::Rsqrt => visitor.visit(|z| divide(one, square_root(z))),
         Kind::Sign => visitor.visit(|z| {
             let size = z.norm();
             if size == <S as Field>::from_f64(0.0) { z } else { z.unscale(size) }
         }),
         Kind::Sine => visitor.visit(|z| z.sin()),
         Kind::Sinh => visitor.visit(|z| z.sinh()),
-        Kind::Sqrt => visitor.visit(|z| z.sqrt()),
-        Kind::Square => visitor.visit(|z| z * z),
+        Kind::Sqrt => visitor.visit(square_root),
+        Kind::Square => visitor.visit(square),
         Kind::Tan | Kind::ChloTan => visitor.visit(|z| z.tan()),
         Kind::Tanh => visitor.visit(|z| z.tanh()),
         _ => return None,
@@ -49,6 +49,55 @@ fn exponential_minus_one<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
     Complex::new(real, z.re.exp() * z.im.sin())
 }
 
+/// By zero it is infinite, as C has it.
+fn divide<S: FloatScalar>(a: Complex<S>, b: Complex<S>) -> Complex<S> {
+    let zero = <S as Field>::from_f64(0.0);
+    if b.re != zero || b.im != zero {
+        return Field::div(a, b);
+    }
+    a.scale(S::infinity().copysign(b.re))
+}
+
+/// Without the angle of polar coordinates, which has no exact zeros. Large numbers are made smaller first.
+fn square_root<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
+    let [quarter, half, two, zero] = [0.25, 0.5, 2.0, 0.0].map(<S as Field>::from_f64);
+    if z.im.is_infinite() {
+        return Complex::new(z.im.abs(), z.im);
+    }
+    if z.re == zero && z.im == zero {
+        return Complex::new(zero, z.im);
+    }
+    if z.re.is_infinite() {
+        let (large, small) = (z.re.abs(), (z.im - z.im).abs());
+        let (re, im) = if z.re > zero { (large, small) } else { (small, large) };
+        return Complex::new(re, im.copysign(z.im));
+    }
+    let is_large = z.re.abs().max(z.im.abs()) > quarter * S::max_value();
+    let z = if is_large { z.scale(quarter) } else { z };
+    let larger = ((z.re.abs() + z.re.hypot(z.im)) * half).sqrt();
+    let smaller = z.im.abs() / (two * larger);
+    let (re, im) = if z.re >= zero { (larger, smaller) } else { (smaller, larger) };
+    let root = Complex::new(re, im.copysign(z.im));
+    if is_large { root.scale(two) } else { root }
+}
+
+/// The logarithm; exact where the size is near 1: `|z|^2 - 1 = (x - 1) (x + 1) + y^2`.
+fn log<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
+    let [half, one] = [0.5, 1.0].map(<S as Field>::from_f64);
+    let (x, y) = (z.re.abs().max(z.im.abs()), z.re.abs().min(z.im.abs()));
+    let excess = (x - one) * (x + one) + y * y;
+    let size = if excess.abs() < half { half * excess.ln_1p() } else { z.re.hypot(z.im).ln() };
+    Complex::new(size, z.im.atan2(z.re))
+}
+
+/// `(x - y) (x + y)` overflows only where the square does, but for `x = y`, where it is zero.
+fn square<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
+    let is_diagonal = z.re.abs() == z.im.abs() && z.re.is_finite();
+    let re = if is_diagonal { <S as Field>::from_f64(0.0) } else { (z.re - z.im) * (z.re + z.im) };
+    let product = z.re * z.im;
+    Complex::new(re, product + product)
+}
+
 /// Exact near zero: `|1 + z|^2 = 1 + x (2 + x) + y^2`.
 fn log_plus_one<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
     let [half, one, two] = [0.5, 1.0, 2.0].map(<S as Field>::from_f64);
@@ -60,7 +109,7 @@ fn log_plus_one<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
 pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<Complex<S>>>(kind: Kind, visitor: V) -> Option<V::Output> {
     Some(match kind {
         Kind::Add => visitor.visit(|a, b| a + b),
-        Kind::Divide => visitor.visit(Field::div),
+        Kind::Divide => visitor.visit(divide),
         Kind::Maximum => visitor.visit(|a, b| if is_larger(a, b) { a } else { b }),
         Kind::Minimum => visitor.visit(|a, b| if is_larger(b, a) { a } else { b }),
         Kind::Multiply => visitor.visit(|a, b| a * b),

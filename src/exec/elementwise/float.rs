@@ -10,7 +10,11 @@ fn number<S: FloatScalar>(value: f64) -> S {
     <S as Field>::from_f64(value)
 }
 
-pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(kind: Kind, visitor: V) -> Option<V::Output> {
+pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(
+    kind: Kind,
+    float: FloatKind,
+    visitor: V,
+) -> Option<V::Output> {
     let one = number::<S>(1.0);
     Some(match kind {
         Kind::Abs => visitor.visit(S::abs),
@@ -31,11 +35,11 @@ pub(in crate::exec) fn unary<S: FloatScalar, V: VisitOne<S>>(kind: Kind, visitor
         Kind::Floor => visitor.visit(S::floor),
         Kind::Log => visitor.visit(S::ln),
         Kind::LogPlusOne => visitor.visit(S::ln_1p),
-        Kind::Logistic => visitor.visit(|value| one / (one + (-value).exp())),
+        // As the definition has it, with a rounding after each step in a narrow type.
+        Kind::Logistic => visitor.visit(|value| one / (one + (-value).exp().rounded(float)).rounded(float)),
         Kind::Negate => visitor.visit(|value| -value),
         Kind::RoundNearestAfz => visitor.visit(S::round),
         Kind::RoundNearestEven => visitor.visit(round_to_even),
-        // Two roundings in a narrow type, as the definition 1 / sqrt(x) has it.
         Kind::Rsqrt => visitor.visit(|value| one / value.sqrt()),
         Kind::Sign => visitor.visit(|value| {
             let is_plain = !value.is_nan() && value != number(0.0);

@@ -24,10 +24,12 @@ pub(in crate::exec) fn boolean_binary<V: VisitTwo<bool>>(kind: Kind, visitor: V)
 pub(in crate::exec) fn signed_unary<V: VisitOne<i64>>(kind: Kind, bits: u32, visitor: V) -> Option<V::Output> {
     Some(match kind {
         Kind::Abs => visitor.visit(|value| wrap_signed(value.wrapping_abs(), bits)),
-        Kind::CountLeadingZeros => visitor.visit(|value| leading_zeros(value as u64, bits) as i64),
+        Kind::CountLeadingZeros => visitor.visit(|value| wrap_signed(leading_zeros(value as u64, bits) as i64, bits)),
         Kind::Negate => visitor.visit(|value| wrap_signed(value.wrapping_neg(), bits)),
         Kind::Not => visitor.visit(|value| !value),
-        Kind::PopulationCount => visitor.visit(|value| i64::from(wrap_unsigned(value as u64, bits).count_ones())),
+        Kind::PopulationCount => {
+            visitor.visit(|value| wrap_signed(i64::from(wrap_unsigned(value as u64, bits).count_ones()), bits))
+        }
         Kind::Sign => visitor.visit(i64::signum),
         Kind::Square => visitor.visit(|value| wrap_signed(value.wrapping_mul(value), bits)),
         Kind::Conjugate => visitor.visit(|value| value),

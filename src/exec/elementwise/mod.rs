@@ -10,7 +10,7 @@ mod integer;
 
 use ndarray::ArrayD;
 
-pub(super) use compare::{Comparison, Direction, compare};
+pub(super) use compare::{Comparison, Direction, Order, compare};
 pub(super) use complex::{binary as complex_binary, unary as complex_unary};
 pub(super) use float::{binary as float_binary, is_special, unary as float_unary};
 pub(super) use integer::{boolean_binary, boolean_unary, signed_binary, signed_unary, unsigned_binary, unsigned_unary};
@@ -253,7 +253,7 @@ pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Te
             unsigned_unary(kind, bits, Whole(array)).map(|array| Tensor::Unsigned(bits, array))
         }
         Tensor::Float(float, array) => {
-            float_unary(kind, Whole(array)).map(|array| Tensor::Float(float, rounded(float, array)))
+            float_unary(kind, float, Whole(array)).map(|array| Tensor::Float(float, rounded(float, array)))
         }
         Tensor::Complex(float, array) if kind == Kind::Abs => {
             Some(Tensor::Float(float, rounded(float, map(&array, |number| number.norm()))))
@@ -269,6 +269,9 @@ pub(super) fn unary<S: FloatScalar>(kind: Kind, operand: Tensor<S>) -> Result<Te
 /// An operation with two operands of one shape.
 pub(super) fn binary<S: FloatScalar>(kind: Kind, first: Tensor<S>, second: Tensor<S>) -> Result<Tensor<S>, String> {
     same_shape(first.shape(), second.shape())?;
+    if first.element() != second.element() {
+        return Err(super::tensor::NOT_ALIKE.into());
+    }
     let element = first.element().ok_or(NO_TENSOR)?;
     let result = match (first, second) {
         (Tensor::Boolean(a), Tensor::Boolean(b)) => boolean_binary(kind, Whole((a, b))).map(Tensor::Boolean),

@@ -34,6 +34,7 @@ pub use lapack::{Eigen, Lu, Qr, householder_product, lu, qr, symmetric_eigen};
 pub use normalization::{
     BatchNormGradient, BatchNormTraining, batch_norm_grad, batch_norm_inference, batch_norm_training,
 };
+pub(super) use position::volume;
 pub use product::{DotDimensions, dot_general};
 pub use random::{Algorithm, Word, rng_bit_generator, threefry_2x32, threefry2x32};
 pub use reduce::{Reduction, reduce, reduce_in_lanes, sum};

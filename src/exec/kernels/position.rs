@@ -11,8 +11,8 @@ pub fn require(condition: bool, operation: &'static str, reason: impl FnOnce() -
     if condition { Ok(()) } else { Err(Refused { operation, reason: reason() }) }
 }
 
-/// More elements than memory has bytes are refused before anything is reserved.
-const MOST_ELEMENTS: usize = 1 << 36;
+/// More elements in one array are refused before anything is reserved: they take two gigabytes or more.
+const MOST_ELEMENTS: usize = 1 << 29;
 
 /// How many elements an array of `shape` has.
 pub fn volume(operation: &'static str, shape: &[usize]) -> Result<usize, Refused> {

@@ -93,6 +93,11 @@ pub fn concatenate<T: Copy>(operands: &[ArrayViewD<'_, T>], dimension: usize) ->
     if operands.iter().any(|operand| dimension >= operand.ndim()) {
         return Err(refused(format!("there is no dimension {dimension}")));
     }
+    if let Some(first) = operands.first() {
+        let mut shape = first.shape().to_vec();
+        shape[dimension] = operands.iter().map(|operand| operand.shape()[dimension]).sum();
+        volume("concatenate", &shape)?;
+    }
     let result = ndarray::concatenate(Axis(dimension), operands).map_err(|error| refused(error.to_string()))?;
     Ok(row_major(result))
 }
