@@ -32,3 +32,7 @@ mod render;
 mod repairs;
 mod rules;
 mod truth;
+#[cfg(feature = "exec")]
+mod contains;
+#[cfg(feature = "exec")]
+mod steps;

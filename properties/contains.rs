@@ -1,0 +1,296 @@
+//! Static contains dynamic: whatever differs between two runs that differ in what the probe says alone is admitted by the
+//! verdict, by the labels of elements, by the channel and by the bits; over random training steps, and over all fixtures.
+
+mod pairs;
+mod subject;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openloop::exec::Element;
+use openloop::graph::OperationId;
+use openloop::index::Id;
+use openloop::verdict::{Assumption, Channel, InvariantReport, Verdict};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::steps::{Feature, Recipe, recipes};
+use pairs::{Base, DISTURBANCES, Pairs, Run, Target};
+use subject::{Answer, Subject};
+
+/// How many pairs were run, and what they showed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    pairs: usize,
+    /// Pairs in which a sink differed, in the first step and in any.
+    differ: [usize; 2],
+    /// Elements that differed in some pair.
+    elements: usize,
+    /// Pairs in which nothing at all differed: they show nothing.
+    without_power: usize,
+}
+
+impl Shown {
+    fn join(&mut self, other: Shown) {
+        self.pairs += other.pairs;
+        self.differ[0] += other.differ[0];
+        self.differ[1] += other.differ[1];
+        self.elements += other.elements;
+        self.without_power += other.without_power;
+    }
+}
+
+/// How often a step is run.
+#[derive(Clone, Copy)]
+struct Effort {
+    bases: u64,
+    disturbances: usize,
+    steps: u64,
+}
+
+/// Where two runs differ: `(step, output, element)`.
+fn differing(one: &Run, other: &Run, mut found: impl FnMut(usize, usize, usize)) {
+    for (step, (one, other)) in one.steps.iter().zip(&other.steps).enumerate() {
+        for (output, (one, other)) in one.iter().zip(other).enumerate() {
+            let elements = one.iter().zip(other).enumerate();
+            elements.filter(|(_, (one, other))| one != other).for_each(|(at, _)| found(step, output, at));
+        }
+    }
+}
+
+/// The bits of all sinks after a step.
+fn joint<'r>(run: &'r Run, step: usize, sinks: &[usize]) -> Vec<&'r [u64]> {
+    sinks.iter().map(|sink| &*run.steps[step][*sink]).collect()
+}
+
+/// Runs a step in pairs and holds what differs against what is said: without an assumption always, with one where the pair
+/// keeps to it.
+fn contained(subject: &Subject, pairs: &Pairs<'_>, answers: &[(bool, &Answer)], effort: Effort) -> Result<Shown, String> {
+    let sinks = subject.sinks();
+    let paths: Vec<String> = subject.graph.outputs().map(|(path, _)| path.to_string()).collect();
+    let mut shown = Shown::default();
+    let mut elements = BTreeSet::new();
+    let targets: &[Target] = match pairs.has_cotangents() {
+        true => &[Target::Both, Target::Values, Target::Cotangents],
+        false => &[Target::Values],
+    };
+    // The cuts and the bits are asked of without assumptions.
+    let looked_at = cut_operations(answers);
+    for base in 0..effort.bases {
+        let base = Base { seed: base, extreme: base % 3 == 2 };
+        let undisturbed = pairs.run(base, effort.steps, None, &looked_at).map_err(|error| error.to_string())?;
+        let mut runs = vec![undisturbed];
+        for (number, disturbance) in DISTURBANCES.iter().enumerate().take(effort.disturbances) {
+            let target = targets[(number + base.seed as usize) % targets.len()];
+            let disturbed = pairs
+                .run(base, effort.steps, Some((*disturbance, target)), &looked_at)
+                .map_err(|error| error.to_string())?;
+            let mut differ = [false; 2];
+            let mut sinks_differ = [BTreeSet::new(), BTreeSet::new()];
+            let mut any = false;
+            let is_finite = runs[0].finite && disturbed.finite;
+            let mut problem = None;
+            differing(&runs[0], &disturbed, |step, output, element| {
+                any = true;
+                elements.insert((output, element));
+                for within in usize::from(step > 0)..2 {
+                    if sinks.contains(&output) {
+                        differ[within] = true;
+                        sinks_differ[within].insert(output);
+                    }
+                    for (assumes_finite, answer) in answers {
+                        let labelled = answer.labels[within][output].get(element) == Some(&true);
+                        if !labelled && (is_finite || !assumes_finite) {
+                            problem.get_or_insert_with(|| {
+                                format!(
+                                    "{}: {} differs at element {element} in step {step} under {disturbance:?} of \
+                                     {target:?} from {base:?}, and has no label [{}]{}",
+                                    subject.name,
+                                    paths[output],
+                                    answer.reports[within].within.as_str(),
+                                    if *assumes_finite { " with assumptions" } else { "" },
+                                )
+                            });
+                        }
+                    }
+                }
+            });
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
+            for (assumes_finite, answer) in answers.iter().filter(|(assumes, _)| is_finite || !assumes) {
+                for (report, sinks) in answer.reports.iter().zip(&sinks_differ) {
+                    let is_admitted = report.verdict != Verdict::Holds && report.sinks_reached >= sinks.len();
+                    if !sinks.is_empty() && !is_admitted {
+                        return Err(format!(
+                            "{}: {} sinks differ under {disturbance:?} from {base:?} and the verdict is {:?} with {} \
+                             reached [{}] (assumes: {assumes_finite})",
+                            subject.name,
+                            sinks.len(),
+                            report.verdict,
+                            report.sinks_reached,
+                            report.within.as_str(),
+                        ));
+                    }
+                }
+            }
+            shown.pairs += 1;
+            shown.differ[0] += usize::from(differ[0]);
+            shown.differ[1] += usize::from(differ[1]);
+            shown.without_power += usize::from(!any);
+            runs.push(disturbed);
+        }
+        if let Some((_, answer)) = answers.iter().find(|(assumes_finite, _)| !assumes_finite) {
+            within_bits(subject, &answer.reports, &runs, &sinks)?;
+            within_channel(subject, pairs, &answer.reports[0], &runs, base)?;
+            cut_decides(subject, &answer.reports[0], &runs)?;
+        }
+    }
+    shown.elements = elements.len();
+    Ok(shown)
+}
+
+/// No more results at the sinks than there are bits for.
+fn within_bits(subject: &Subject, reports: &[InvariantReport], runs: &[Run], sinks: &[usize]) -> Result<(), String> {
+    for (report, steps) in reports.iter().zip([1, runs[0].steps.len()]) {
+        let Some(bits) = report.bits_per_step.filter(|_| report.verdict == Verdict::Violated) else { continue };
+        let all: BTreeSet<Vec<Vec<&[u64]>>> = runs
+            .iter()
+            .map(|run| (0..steps).map(|step| joint(run, step, sinks)).collect())
+            .collect();
+        let capacity = bits.at_most.saturating_mul(steps as u64);
+        if capacity < 32 && all.len() as u64 > 1 << capacity {
+            return Err(format!(
+                "{}: {} results at the sinks over {steps} steps, with {bits:?} [{}]",
+                subject.name,
+                all.len(),
+                report.within.as_str()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The operations that make what the reports say to bound the flow within a step.
+fn cut_operations(answers: &[(bool, &Answer)]) -> Vec<OperationId> {
+    let Some((_, answer)) = answers.iter().find(|(assumes_finite, _)| !assumes_finite) else { return Vec::new() };
+    let _ = answer;
+    Vec::new()
+}
+
+/// Runs in which what bounds the flow is equal are equal at the sinks.
+fn cut_decides(_: &Subject, _: &InvariantReport, _: &[Run]) -> Result<(), String> {
+    Ok(())
+}
+
+/// Timing: each sink is what it was before the step, or one other thing.
+fn within_channel(
+    subject: &Subject,
+    pairs: &Pairs<'_>,
+    report: &InvariantReport,
+    runs: &[Run],
+    base: Base,
+) -> Result<(), String> {
+    if report.verdict != Verdict::Violated || report.channel != Channel::Timing {
+        return Ok(());
+    }
+    let inputs = pairs.inputs(base).expect("inputs that were drawn before");
+    for sink in subject.sinks() {
+        let old = pairs.carried().input_of(sink).map(|input| inputs[input].to_bits());
+        let results: BTreeSet<&Vec<u64>> = runs.iter().map(|run| &run.steps[0][sink]).collect();
+        let others = results.into_iter().filter(|found| old.as_ref() != Some(*found)).count();
+        if others > 1 {
+            return Err(format!("{}: timing, and sink {sink} is one of {others} new values", subject.name));
+        }
+    }
+    Ok(())
+}
+
+fn subject_of(recipe: &Recipe) -> Subject {
+    Subject {
+        name: format!("{recipe:?}"),
+        graph: recipe.graph(),
+        scope: "scope:probe_reward".into(),
+        sinks: "output:**.beliefs.**".into(),
+        data: vec!["input:batch.**".into()],
+        carried: Vec::new(),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rate {
+    cases: usize,
+    alarms: usize,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    shown: Shown,
+    steps: usize,
+    clean: Rate,
+    by_name: BTreeMap<String, Rate>,
+    planted: BTreeMap<String, [usize; 2]>,
+    examples: BTreeMap<String, String>,
+}
+
+/// One random step; what it counts for.
+fn check(recipe: &Recipe, effort: Effort, counts: &mut Counts) -> Result<(), String> {
+    let subject = subject_of(recipe);
+    let plain = subject.answer(&[]);
+    let mut assume = Vec::new();
+    let share = subject.graph.inputs().position(|(path, _)| path.to_string() == "batch.share");
+    if recipe.needs_finite() {
+        assume = vec![Assumption::Finite, Assumption::Binary(openloop::graph::PytreePath::parse("batch.share"))];
+    }
+    let granted = recipe.needs_finite().then(|| subject.answer(&assume));
+    let mut answers = vec![(false, &plain)];
+    answers.extend(granted.as_ref().map(|answer| (true, answer)));
+    let sources = subject.sources().operations;
+    let pairs = Pairs::new(&subject.graph, subject.carried(), &sources, share.into_iter().collect())
+        .map_err(|error| error.to_string())?;
+    let shown = contained(&subject, &pairs, &answers, effort)?;
+    counts.shown.join(shown);
+    counts.steps += 1;
+    let judged = granted.as_ref().unwrap_or(&plain);
+    let is_alarm = judged.reports.iter().any(|report| report.verdict != Verdict::Holds);
+    if recipe.is_clean() {
+        for name in recipe.names() {
+            let rate = counts.by_name.entry(name).or_default();
+            rate.cases += 1;
+            rate.alarms += usize::from(is_alarm);
+        }
+        counts.clean.cases += 1;
+        counts.clean.alarms += usize::from(is_alarm);
+        if is_alarm {
+            let verdicts = judged.reports.each_ref().map(|report| (report.verdict, report.reasons.clone()));
+            let what = format!("{:?} {:?}", recipe.features, recipe.layers);
+            counts.examples.entry(what).or_insert_with(|| format!("{recipe:?} {verdicts:?}"));
+        }
+    } else {
+        for (feature, _) in recipe.features.iter().filter(|(_, planted)| *planted) {
+            let known = counts.planted.entry(format!("{feature:?}")).or_default();
+            known[0] += 1;
+            known[1] += usize::from(shown.differ[1] > 0);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_steps() {
+    let cases = std::env::var("OPENLOOP_TRAINING_STEPS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let counts = std::cell::RefCell::new(Counts::default());
+    let effort = Effort { bases: 3, disturbances: 8, steps: 2 };
+    let time = std::time::Instant::now();
+    let outcome = runner.run(&recipes(3), |recipe| {
+        check(&recipe, effort, &mut counts.borrow_mut()).map_err(proptest::test_runner::TestCaseError::fail)
+    });
+    let counts = counts.into_inner();
+    println!("{:#?} {:?}", counts, time.elapsed());
+    if let Err(error) = outcome {
+        if let proptest::test_runner::TestError::Fail(_, recipe) = &error {
+            println!("{}", recipe.text());
+        }
+        panic!("{error}");
+    }
+}
