@@ -6,15 +6,14 @@ mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openloop::exec::Element;
+use openloop::exec::{Element, decode_float};
 use openloop::graph::OperationId;
-use openloop::index::Id;
 use openloop::verdict::{Assumption, Channel, InvariantReport, Verdict};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::steps::{Feature, Recipe, recipes};
 use pairs::{Base, DISTURBANCES, Pairs, Run, Target};
-use subject::{Answer, Subject};
+use subject::{Answer, Cut, Subject};
 
 /// How many pairs were run, and what they showed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,8 +71,10 @@ fn contained(subject: &Subject, pairs: &Pairs<'_>, answers: &[(bool, &Answer)], 
         true => &[Target::Both, Target::Values, Target::Cotangents],
         false => &[Target::Values],
     };
-    // The cuts and the bits are asked of without assumptions.
-    let looked_at = cut_operations(answers);
+    // Cuts, bits and channels are those without assumptions.
+    let plain = answers.iter().find(|(assumes_finite, _)| !assumes_finite).map(|(_, answer)| *answer);
+    let cuts = plain.map_or(&[][..], |answer| &answer.cuts);
+    let looked_at: Vec<OperationId> = cuts.iter().flat_map(|cut| cut.values.iter().map(|(id, _)| *id)).collect();
     for base in 0..effort.bases {
         let base = Base { seed: base, extreme: base % 3 == 2 };
         let undisturbed = pairs.run(base, effort.steps, None, &looked_at).map_err(|error| error.to_string())?;
@@ -138,11 +139,11 @@ fn contained(subject: &Subject, pairs: &Pairs<'_>, answers: &[(bool, &Answer)], 
             shown.without_power += usize::from(!any);
             runs.push(disturbed);
         }
-        if let Some((_, answer)) = answers.iter().find(|(assumes_finite, _)| !assumes_finite) {
+        if let Some(answer) = plain {
             within_bits(subject, &answer.reports, &runs, &sinks)?;
             within_channel(subject, pairs, &answer.reports[0], &runs, base)?;
-            cut_decides(subject, &answer.reports[0], &runs)?;
         }
+        cuts.iter().try_for_each(|cut| cut_decides(subject, cut, &runs))?;
     }
     shown.elements = elements.len();
     Ok(shown)
@@ -169,15 +170,33 @@ fn within_bits(subject: &Subject, reports: &[InvariantReport], runs: &[Run], sin
     Ok(())
 }
 
-/// The operations that make what the reports say to bound the flow within a step.
-fn cut_operations(answers: &[(bool, &Answer)]) -> Vec<OperationId> {
-    let Some((_, answer)) = answers.iter().find(|(assumes_finite, _)| !assumes_finite) else { return Vec::new() };
-    let _ = answer;
-    Vec::new()
-}
-
-/// Runs in which what bounds the flow is equal are equal at the sinks.
-fn cut_decides(_: &Subject, _: &InvariantReport, _: &[Run]) -> Result<(), String> {
+/// Runs in which all that a cut names is equal are equal at its sinks; and what is named is of the kind that is said.
+fn cut_decides(subject: &Subject, cut: &Cut, runs: &[Run]) -> Result<(), String> {
+    let problem = |what: &str| Err(format!("{}: {what}: {cut:?}", subject.name));
+    let mut known: BTreeMap<Vec<&[Vec<u64>]>, Vec<&[u64]>> = BTreeMap::new();
+    for run in runs {
+        let seen: Vec<&[Vec<u64>]> =
+            cut.values.iter().map(|place| run.seen.get(place).map_or(&[][..], Vec::as_slice)).collect();
+        let found = joint(run, 0, &cut.sinks);
+        if *known.entry(seen.clone()).or_insert_with(|| found.clone()) != found {
+            return problem("the sinks differ, and what bounds the flow does not");
+        }
+        for (place, seen) in cut.values.iter().zip(&seen) {
+            let value = subject.graph.results(place.0).get(place.1).expect("a result");
+            let element = subject.graph.tensor_type(value).and_then(|found| Element::of(&found.element));
+            let words = seen.iter().flat_map(|words| words.iter().copied());
+            let is_right = match (cut.channel, element) {
+                (Some(Channel::Timing), element) => element == Some(Element::Boolean),
+                (Some(Channel::Scale), Some(Element::Float(kind))) => {
+                    words.map(|word| decode_float(kind, word)).all(|number| number.is_nan() || number >= 0.0)
+                }
+                _ => true,
+            };
+            if !is_right {
+                return problem("what bounds the flow is not of the kind that is said");
+            }
+        }
+    }
     Ok(())
 }
 
@@ -292,5 +311,84 @@ fn random_steps() {
             println!("{}", recipe.text());
         }
         panic!("{error}");
+    }
+}
+
+/// Every value of a type of few bits, as many words as it has elements.
+fn all_words(bits: u32) -> Vec<Vec<u64>> {
+    (0..1u64 << bits).map(|word| vec![word]).collect()
+}
+
+/// The operation that rounds the score to few bits.
+fn bottleneck_of(subject: &Subject) -> OperationId {
+    let graph = &subject.graph;
+    let found = openloop::policy::Selector::parse("scope:bottleneck").expect("a selector").resolve(graph);
+    *found.operations.last().expect("the operation that rounds comes last")
+}
+
+/// What can get through few bits is no more than they say: all their values are tried, over one step and over two.
+fn bits_bound(recipe: &Recipe, feature: Feature, bases: u64) -> Result<usize, String> {
+    let (_, bits) = feature.bottleneck().expect("a bottleneck");
+    let subject = subject_of(recipe);
+    let answer = subject.answer(&[]);
+    let sources = subject.sources().operations;
+    let pairs = Pairs::new(&subject.graph, subject.carried(), &sources, Vec::new()).map_err(|error| error.to_string())?;
+    let bottleneck = bottleneck_of(&subject);
+    let sinks = subject.sinks();
+    let mut most = 0;
+    for (steps, report) in answer.reports.iter().enumerate().map(|(at, report)| (at + 1, report)) {
+        let Some(bound) = report.bits_per_step else { return Err(format!("{}: no bound in bits", subject.name)) };
+        if bound.at_most != u64::from(bits) {
+            return Err(format!("{}: {bound:?} and not {bits} [{}]", subject.name, report.within.as_str()));
+        }
+        let sequences: Vec<Vec<Vec<u64>>> = match steps {
+            1 => all_words(bits).into_iter().map(|words| vec![words]).collect(),
+            _ if bits > 4 => continue,
+            _ => all_words(bits)
+                .into_iter()
+                .flat_map(|first| all_words(bits).into_iter().map(move |second| vec![first.clone(), second]))
+                .collect(),
+        };
+        for base in 0..bases {
+            let base = Base { seed: base, extreme: false };
+            let mut results = BTreeSet::new();
+            for sequence in &sequences {
+                let run = pairs.run_replaced(base, bottleneck, sequence).map_err(|error| error.to_string())?;
+                let all: Vec<Vec<u64>> =
+                    (0..steps).flat_map(|step| joint(&run, step, &sinks)).map(<[u64]>::to_vec).collect();
+                results.insert(all);
+            }
+            most = most.max(results.len());
+            if results.len() as u64 > 1 << (bound.at_most * steps as u64) {
+                let count = results.len();
+                return Err(format!("{}: {count} results with {bound:?} over {steps} steps", subject.name));
+            }
+        }
+    }
+    Ok(most)
+}
+
+/// The last of the results: a bound of half the bits would fail here.
+#[test]
+fn all_values_of_a_bottleneck_give_no_more_results_than_its_bits() {
+    for (feature, cases, least) in [
+        (Feature::ToBit, 6, 4),
+        (Feature::ToSignedFour, 3, 100),
+        (Feature::ToUnsignedEight, 2, 200),
+        (Feature::ToFloatEight, 2, 150),
+    ] {
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let most = std::cell::Cell::new(0);
+        let outcome = runner.run(&recipes(0), |mut recipe| {
+            recipe.features.retain(|(known, _)| *known != feature && *known != Feature::RouteMultiply);
+            recipe.features.push((feature, true));
+            let found = bits_bound(&recipe, feature, 1).map_err(proptest::test_runner::TestCaseError::fail)?;
+            most.set(most.get().max(found));
+            Ok(())
+        });
+        println!("{feature:?} {}", most.get());
+        outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert!(most.get() >= least, "{feature:?}: at most {} results were seen", most.get());
     }
 }

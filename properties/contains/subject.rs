@@ -2,10 +2,15 @@
 
 use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Port, Sources, System, propagate};
-use openloop::graph::{CarriedPairs, PairingOverride, PytreePath, TrainingGraph};
+use openloop::graph::{
+    CarriedPairs, Definition, OperationId, PairingOverride, PytreePath, TrainingGraph, ValueId,
+};
+use openloop::index::Id;
 use openloop::policy::{Date, FlowPolicy, Matched, Selector};
 use openloop::report::{NamedGraph, run};
-use openloop::verdict::{Assumption, InvariantReport, Verdict, Within};
+use openloop::verdict::{
+    Assumption, Certificate, Channel, CutElement, Evidence, InvariantReport, Verdict, Within,
+};
 use openloop::verify::{BySelectors, verify};
 
 use super::super::elements::{listed, shape};
@@ -28,6 +33,17 @@ pub type Labels = Vec<Vec<bool>>;
 pub struct Answer {
     pub reports: [InvariantReport; 2],
     pub labels: [Labels; 2],
+    /// What decides, within a step.
+    pub cuts: Vec<Cut>,
+}
+
+/// Results of operations that everything passes on its way to these sinks within a step.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    pub sinks: Vec<usize>,
+    pub values: Vec<(OperationId, usize)>,
+    /// Of what kind what passes is said to be; none: only how much it is.
+    pub channel: Option<Channel>,
 }
 
 fn select(text: &str) -> Selector {
@@ -83,7 +99,62 @@ impl Subject {
         }
         let reports = report.invariants.try_into().expect("a step and a run");
         let labels = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
-        Answer { reports, labels }
+        let cuts = self.cuts(&reports);
+        Answer { reports, labels, cuts }
+    }
+
+    /// The least cut, and for each sink that content does not reach what shows that.
+    fn cuts(&self, reports: &[InvariantReport; 2]) -> Vec<Cut> {
+        let [step, _] = reports;
+        let values = |parts: &[CutElement]| {
+            let values = parts.iter().map(|part| match self.graph.value(ValueId::new(part.value as usize)).definition {
+                Definition::Result(operation, position) => Some((operation, position as usize)),
+                Definition::Argument(..) => None,
+            });
+            values.collect::<Option<Vec<_>>>()
+        };
+        let mut cuts = Vec::new();
+        if step.verdict != Verdict::Violated {
+            return cuts;
+        }
+        let all = step.certificate.as_ref().filter(|certificate| !certificate.cut.is_empty());
+        if let Some(values) = all.and_then(|certificate| values(&certificate.cut)) {
+            cuts.push(Cut { sinks: self.sinks(), values, channel: None });
+        }
+        let Some(bounded) = (step.channel < Channel::Content).then(|| self.bounded(step.channel)) else { return cuts };
+        let Evidence::Refined(evidence) = &bounded.evidence else { panic!("{}: no refined evidence", self.name) };
+        for claim in &evidence.channels {
+            let sink = self.graph.outputs().position(|(path, _)| *path == claim.sink.1).expect("an output");
+            if let Some(values) = values(&claim.pivots) {
+                cuts.push(Cut { sinks: vec![sink], values, channel: Some(claim.channel) });
+            }
+        }
+        cuts
+    }
+
+    /// What is claimed within one step where this channel is allowed.
+    fn bounded(&self, channel: Channel) -> Certificate {
+        let list = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
+        let mut text = format!(
+            "version = 1\ndata = [{}]\n[[invariant]]\nname = \"bounded\"\nfrom = [{:?}]\nto = [{:?}]\nwithin = \"step\"\n\
+             max_channel = \"{}\"\n[carried]\n",
+            list(&self.data),
+            self.scope,
+            self.sinks,
+            channel.as_str()
+        );
+        if !self.is_paired() {
+            self.carried.iter().for_each(|(output, input)| text += &format!("{output:?} = {input:?}\n"));
+        }
+        let policy = FlowPolicy::parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", self.name));
+        let graphs = [NamedGraph { name: self.graph.name(), file: "step.mlir", graph: &self.graph }];
+        let report = run(&graphs, &policy, Date::from_unix_seconds(0), true)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let [entry] = &report.invariants[..] else { panic!("one invariant") };
+        assert_eq!(entry.verdict, Verdict::Holds, "{}: within {}: {:?}", self.name, channel.as_str(), entry.reasons);
+        let certificate = entry.certificate.clone().expect("what holds is shown");
+        assert_eq!(verify(&certificate, &[&self.graph], &BySelectors { names: &[] }), Ok(()), "{}", self.name);
+        certificate
     }
 
     fn labels(&self, within: Within, assume: &[Assumption]) -> Labels {
