@@ -7,11 +7,14 @@ mod subject;
 use std::collections::{BTreeMap, BTreeSet};
 
 use openloop::exec::{Element, decode_float};
-use openloop::graph::OperationId;
+use openloop::graph::{OperationId, PytreePath};
 use openloop::verdict::{Assumption, Channel, InvariantReport, Verdict};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use serde_json::Value;
+
 use super::steps::{Feature, Recipe, recipes};
+use super::{corpus, truth};
 use pairs::{Base, DISTURBANCES, Pairs, Run, Target};
 use subject::{Answer, Cut, Subject};
 
@@ -62,7 +65,12 @@ fn joint<'r>(run: &'r Run, step: usize, sinks: &[usize]) -> Vec<&'r [u64]> {
 
 /// Runs a step in pairs and holds what differs against what is said: without an assumption always, with one where the pair
 /// keeps to it.
-fn contained(subject: &Subject, pairs: &Pairs<'_>, answers: &[(bool, &Answer)], effort: Effort) -> Result<Shown, String> {
+fn contained(
+    subject: &Subject,
+    pairs: &Pairs<'_>,
+    answers: &[(bool, &Answer)],
+    effort: Effort,
+) -> Result<Shown, String> {
     let sinks = subject.sinks();
     let paths: Vec<String> = subject.graph.outputs().map(|(path, _)| path.to_string()).collect();
     let mut shown = Shown::default();
@@ -153,10 +161,8 @@ fn contained(subject: &Subject, pairs: &Pairs<'_>, answers: &[(bool, &Answer)], 
 fn within_bits(subject: &Subject, reports: &[InvariantReport], runs: &[Run], sinks: &[usize]) -> Result<(), String> {
     for (report, steps) in reports.iter().zip([1, runs[0].steps.len()]) {
         let Some(bits) = report.bits_per_step.filter(|_| report.verdict == Verdict::Violated) else { continue };
-        let all: BTreeSet<Vec<Vec<&[u64]>>> = runs
-            .iter()
-            .map(|run| (0..steps).map(|step| joint(run, step, sinks)).collect())
-            .collect();
+        let all: BTreeSet<Vec<Vec<&[u64]>>> =
+            runs.iter().map(|run| (0..steps).map(|step| joint(run, step, sinks)).collect()).collect();
         let capacity = bits.at_most.saturating_mul(steps as u64);
         if capacity < 32 && all.len() as u64 > 1 << capacity {
             return Err(format!(
@@ -257,7 +263,7 @@ fn check(recipe: &Recipe, effort: Effort, counts: &mut Counts) -> Result<(), Str
     let mut assume = Vec::new();
     let share = subject.graph.inputs().position(|(path, _)| path.to_string() == "batch.share");
     if recipe.needs_finite() {
-        assume = vec![Assumption::Finite, Assumption::Binary(openloop::graph::PytreePath::parse("batch.share"))];
+        assume = vec![Assumption::Finite, Assumption::Binary(PytreePath::parse("batch.share"))];
     }
     let granted = recipe.needs_finite().then(|| subject.answer(&assume));
     let mut answers = vec![(false, &plain)];
@@ -332,7 +338,8 @@ fn bits_bound(recipe: &Recipe, feature: Feature, bases: u64) -> Result<usize, St
     let subject = subject_of(recipe);
     let answer = subject.answer(&[]);
     let sources = subject.sources().operations;
-    let pairs = Pairs::new(&subject.graph, subject.carried(), &sources, Vec::new()).map_err(|error| error.to_string())?;
+    let pairs =
+        Pairs::new(&subject.graph, subject.carried(), &sources, Vec::new()).map_err(|error| error.to_string())?;
     let bottleneck = bottleneck_of(&subject);
     let sinks = subject.sinks();
     let mut most = 0;
@@ -391,4 +398,103 @@ fn all_values_of_a_bottleneck_give_no_more_results_than_its_bits() {
         outcome.unwrap_or_else(|error| panic!("{error}"));
         assert!(most.get() >= least, "{feature:?}: at most {} results were seen", most.get());
     }
+}
+
+/// A committed step, what it grants, and whether it holds within a step and a run.
+struct Committed {
+    subject: Subject,
+    assume: Vec<Assumption>,
+    expected: [Verdict; 2],
+}
+
+/// The captures, the steps of JAX, and both examples of each page.
+fn committed() -> Vec<Committed> {
+    let mut all = Vec::new();
+    for folder in corpus::steps() {
+        let truth = truth::truth(&folder);
+        all.push(Committed {
+            expected: truth.expected.map(|(_, verdict)| verdict),
+            assume: truth.assume,
+            subject: Subject {
+                name: corpus::name(&folder),
+                graph: corpus::graph(&folder.join("step.mlir")),
+                scope: format!("scope:{}", truth.scope),
+                sinks: truth.sinks,
+                data: truth.data,
+                carried: truth.carried,
+            },
+        });
+    }
+    for rule in openloop::rules::RULES.iter().filter(|rule| !rule.channels.is_empty()) {
+        let folder = corpus::root().join("fixtures/rules").join(rule.code);
+        let truths: Value = serde_json::from_slice(&corpus::bytes(&folder.join("truth.json"))).expect("JSON");
+        for kind in ["leak", "clean"] {
+            let truth = &truths[kind];
+            let text = |value: &Value| value.as_str().expect("a text").to_string();
+            let list = |key: &str| truth[key].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+            let pairs = truth["carried"].as_array().into_iter().flatten();
+            let verdict = |within: &str| serde_json::from_value(truth["expected"][within].clone()).expect("a verdict");
+            all.push(Committed {
+                assume: list("assume").iter().map(|text| assumption(text)).collect(),
+                expected: ["step", "run"].map(verdict),
+                subject: Subject {
+                    name: format!("{} {kind}", rule.code),
+                    graph: corpus::graph(&folder.join(format!("{kind}.mlir"))),
+                    scope: format!("scope:{}", text(&truth["source_scope"])),
+                    sinks: text(&truth["sinks"]),
+                    data: list("data"),
+                    carried: pairs.map(|pair| (text(&pair["output"]), text(&pair["input"]))).collect(),
+                },
+            });
+        }
+    }
+    all
+}
+
+fn assumption(text: &str) -> Assumption {
+    match text.strip_prefix("binary:") {
+        Some(path) => Assumption::Binary(PytreePath::parse(path)),
+        None => serde_json::from_value(Value::from(text)).expect("an assumption"),
+    }
+}
+
+#[test]
+fn what_differs_in_committed_steps_is_admitted_and_clean_twins_raise_no_alarm() {
+    let effort = Effort { bases: 2, disturbances: 5, steps: 2 };
+    let (mut shown, mut steps, mut clean, mut alarms) = (Shown::default(), 0, 0, Vec::new());
+    for Committed { subject, assume, expected } in committed() {
+        let time = std::time::Instant::now();
+        let plain = subject.answer(&[]);
+        let granted = (!assume.is_empty()).then(|| subject.answer(&assume));
+        let judged = granted.as_ref().unwrap_or(&plain);
+        for (report, expected) in judged.reports.iter().zip(expected) {
+            if expected == Verdict::Holds {
+                clean += 1;
+                if report.verdict != Verdict::Holds {
+                    alarms.push(format!("{} [{}]: {:?}", subject.name, report.within.as_str(), report.verdict));
+                }
+            }
+        }
+        let binary = assume.iter().filter_map(|assumption| match assumption {
+            Assumption::Binary(path) => subject.graph.inputs().position(|(input, _)| input == path),
+            Assumption::Finite => None,
+        });
+        let mut answers = vec![(false, &plain)];
+        answers.extend(granted.as_ref().map(|answer| (true, answer)));
+        let sources = subject.sources().operations;
+        let pairs = Pairs::new(&subject.graph, subject.carried(), &sources, binary.collect())
+            .unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+        let a = time.elapsed();
+        // Callbacks into Python are not run.
+        if pairs.run(Base { seed: 0, extreme: false }, 1, None, &[]).is_err() {
+            continue;
+        }
+        shown.join(contained(&subject, &pairs, &answers, effort).unwrap_or_else(|problem| panic!("{problem}")));
+        steps += 1;
+        println!("{} {a:?} {:?}", subject.name, time.elapsed() - a);
+    }
+    println!("{steps} {clean} {shown:?}");
+    assert_eq!(alarms, Vec::<String>::new());
+    assert!(steps >= 70 && clean >= 70, "only {steps} steps run, {clean} verdicts of clean steps");
+    assert!(shown.differ[0] >= 100, "only in {} pairs a sink differs", shown.differ[0]);
 }

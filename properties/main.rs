@@ -5,6 +5,8 @@ mod agreement;
 mod capture;
 mod channels;
 mod command;
+#[cfg(feature = "exec")]
+mod contains;
 mod corpus;
 #[cfg(feature = "exec")]
 mod elements;
@@ -31,8 +33,6 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
-mod truth;
-#[cfg(feature = "exec")]
-mod contains;
 #[cfg(feature = "exec")]
 mod steps;
+mod truth;

@@ -114,9 +114,8 @@ impl<'g> Pairs<'g> {
         sources: &[OperationId],
         binary: Vec<usize>,
     ) -> Result<Self, ExecError> {
-        let is_cotangent = |id: &OperationId| {
-            graph.scope_paths(graph.operation(*id).scope).any(|path| path.contains("transpose("))
-        };
+        let is_cotangent =
+            |id: &OperationId| graph.scope_paths(graph.operation(*id).scope).any(|path| path.contains("transpose("));
         let (cotangents, values) = sources.iter().copied().partition(is_cotangent);
         let of_kind = |kinds: &[OperationKind]| {
             let ids = graph.operations().ids();

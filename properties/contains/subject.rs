@@ -2,15 +2,11 @@
 
 use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Port, Sources, System, propagate};
-use openloop::graph::{
-    CarriedPairs, Definition, OperationId, PairingOverride, PytreePath, TrainingGraph, ValueId,
-};
+use openloop::graph::{CarriedPairs, Definition, OperationId, PairingOverride, PytreePath, TrainingGraph, ValueId};
 use openloop::index::Id;
 use openloop::policy::{Date, FlowPolicy, Matched, Selector};
 use openloop::report::{NamedGraph, run};
-use openloop::verdict::{
-    Assumption, Certificate, Channel, CutElement, Evidence, InvariantReport, Verdict, Within,
-};
+use openloop::verdict::{Assumption, Certificate, Channel, CutElement, Evidence, InvariantReport, Verdict, Within};
 use openloop::verify::{BySelectors, verify};
 
 use super::super::elements::{listed, shape};
@@ -107,10 +103,11 @@ impl Subject {
     fn cuts(&self, reports: &[InvariantReport; 2]) -> Vec<Cut> {
         let [step, _] = reports;
         let values = |parts: &[CutElement]| {
-            let values = parts.iter().map(|part| match self.graph.value(ValueId::new(part.value as usize)).definition {
-                Definition::Result(operation, position) => Some((operation, position as usize)),
-                Definition::Argument(..) => None,
-            });
+            let values =
+                parts.iter().map(|part| match self.graph.value(ValueId::new(part.value as usize)).definition {
+                    Definition::Result(operation, position) => Some((operation, position as usize)),
+                    Definition::Argument(..) => None,
+                });
             values.collect::<Option<Vec<_>>>()
         };
         let mut cuts = Vec::new();
@@ -135,10 +132,13 @@ impl Subject {
     /// What is claimed within one step where this channel is allowed.
     fn bounded(&self, channel: Channel) -> Certificate {
         let list = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
+        let data = match &self.data[..] {
+            [] => String::new(),
+            data => format!("data = [{}]\n", list(data)),
+        };
         let mut text = format!(
-            "version = 1\ndata = [{}]\n[[invariant]]\nname = \"bounded\"\nfrom = [{:?}]\nto = [{:?}]\nwithin = \"step\"\n\
+            "version = 1\n{data}[[invariant]]\nname = \"bounded\"\nfrom = [{:?}]\nto = [{:?}]\nwithin = \"step\"\n\
              max_channel = \"{}\"\n[carried]\n",
-            list(&self.data),
             self.scope,
             self.sinks,
             channel.as_str()

@@ -85,8 +85,7 @@ impl Maker<'_> {
         self.score = self.probe(&mut probe, &thoughts, &weight, &bias);
         let reward = self.input("batch.reward", &[batch], "f32");
         let rewards = self.rewards(&reward);
-        let (w, b) =
-            (self.parameter(Group::Desires, "w", &[width]), self.parameter(Group::Desires, "b", &[]));
+        let (w, b) = (self.parameter(Group::Desires, "w", &[width]), self.parameter(Group::Desires, "b", &[]));
         let text = &mut self.text;
         let product = value.product(text, &thoughts, &w);
         let bias = value.to_rows(text, &b, &[batch]);

@@ -207,14 +207,8 @@ impl Recipe {
 /// Random steps, of which `planted` in 16 features let the score through.
 pub fn recipes(planted: u32) -> impl Strategy<Value = Recipe> {
     use prop::sample::select;
-    let layers = select(vec![
-        Layer::Dense,
-        Layer::Attention,
-        Layer::Normal,
-        Layer::Stacked,
-        Layer::Called,
-        Layer::Branch,
-    ]);
+    let layers =
+        select(vec![Layer::Dense, Layer::Attention, Layer::Normal, Layer::Stacked, Layer::Called, Layer::Branch]);
     let features = (select(Feature::ALL.to_vec()), prop::bool::weighted(f64::from(planted) / 16.0));
     (
         2..4usize,

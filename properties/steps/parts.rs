@@ -57,15 +57,13 @@ impl Maker<'_> {
             let flag = self.input("batch.flag", &[], "i1");
             let other = reward.clone();
             let inside = rewards.clone();
-            rewards =
-                self.text.branch(&flag, |text| vec![text.times(&inside, 2.0)], |_| vec![other]).remove(0);
+            rewards = self.text.branch(&flag, |text| vec![text.times(&inside, 2.0)], |_| vec![other]).remove(0);
         }
         if self.recipe.find(Feature::BranchOnScore) == Some(false) {
             let test = self.positive_score();
             let inside = rewards.clone();
             let outside = inside.clone();
-            rewards =
-                self.text.branch(&test, |text| vec![text.times(&inside, 0.5)], |_| vec![outside]).remove(0);
+            rewards = self.text.branch(&test, |text| vec![text.times(&inside, 0.5)], |_| vec![outside]).remove(0);
         }
         if self.has(Feature::Statistics) {
             let mean = self.input("stats.mean", &[], "f32");

@@ -176,9 +176,8 @@ impl Tape {
     }
 
     pub fn branch(&mut self, text: &mut Text, test: &Value, x: &Value) -> Value {
-        let result = self.forward(text, |text| {
-            text.branch(test, |text| vec![text.unary("tanh", x)], |_| vec![x.clone()]).remove(0)
-        });
+        let result = self
+            .forward(text, |text| text.branch(test, |text| vec![text.unary("tanh", x)], |_| vec![x.clone()]).remove(0));
         self.keep(Rule::Branch(test.clone()), &[x], result)
     }
 

@@ -97,13 +97,10 @@ impl Text {
 
     /// The whole module: inputs and outputs by path.
     pub fn finish(self, inputs: &[(String, Value)], outputs: &[(String, Value)]) -> String {
-        let arguments = list(
-            inputs.iter().map(|(path, value)| format!("{}: {} loc(\"{path}\")", value.name, value.r#type())),
-        );
+        let arguments =
+            list(inputs.iter().map(|(path, value)| format!("{}: {} loc(\"{path}\")", value.name, value.r#type())));
         let results = list(
-            outputs
-                .iter()
-                .map(|(path, value)| format!("{} {{jax.result_info = \"result.{path}\"}}", value.r#type())),
+            outputs.iter().map(|(path, value)| format!("{} {{jax.result_info = \"result.{path}\"}}", value.r#type())),
         );
         let (names, types) = names_and_types(&outputs.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>());
         format!(
@@ -268,11 +265,7 @@ impl Text {
         shape[0] = parts.iter().map(|part| part.shape[0]).sum();
         let (names, types) = names_and_types(parts);
         let to = type_of(&shape, parts[0].element);
-        self.made(
-            &format!("stablehlo.concatenate {names}, dim = 0 : ({types}) -> {to}"),
-            &shape,
-            parts[0].element,
-        )
+        self.made(&format!("stablehlo.concatenate {names}, dim = 0 : ({types}) -> {to}"), &shape, parts[0].element)
     }
 
     pub fn iota(&mut self, count: usize) -> Value {
@@ -408,14 +401,20 @@ impl Text {
         state: &[Value],
         body: impl FnOnce(&mut Self, &Value, &[Value]) -> Vec<Value>,
     ) -> Vec<Value> {
-        let (zero, one, bound) =
-            (self.literal("0", &[], "i32"), self.literal("1", &[], "i32"), self.literal(&count.to_string(), &[], "i32"));
+        let (zero, one, bound) = (
+            self.literal("0", &[], "i32"),
+            self.literal("1", &[], "i32"),
+            self.literal(&count.to_string(), &[], "i32"),
+        );
         let counter = Value::new(self.fresh(), &[], "i32");
         let own: Vec<Value> = state.iter().map(|value| Value { name: self.fresh(), ..value.clone() }).collect();
         let (name, go) = (self.fresh(), self.fresh());
-        let begins = list([(&counter, &zero)].into_iter().chain(own.iter().zip(state)).map(|(own, begin)| {
-            format!("{} = {}", own.name, begin.name)
-        }));
+        let begins = list(
+            [(&counter, &zero)]
+                .into_iter()
+                .chain(own.iter().zip(state))
+                .map(|(own, begin)| format!("{} = {}", own.name, begin.name)),
+        );
         let types = list([zero.r#type()].into_iter().chain(state.iter().map(Value::r#type)));
         let location = self.location("stablehlo.while");
         self.lines += &format!(
@@ -432,7 +431,10 @@ impl Text {
         let next = self.add(&counter, &one);
         let yields = list([&next].into_iter().chain(&made).map(|value| &value.name));
         self.lines += &format!("      stablehlo.return {yields} : {types}\n    }} {location}\n");
-        (1..=state.len()).zip(state).map(|(at, value)| Value { name: format!("{name}#{at}"), ..value.clone() }).collect()
+        (1..=state.len())
+            .zip(state)
+            .map(|(at, value)| Value { name: format!("{name}#{at}"), ..value.clone() })
+            .collect()
     }
 
     /// `if`, on a boolean scalar: one branch where it is true, the other where it is false.
