@@ -9,6 +9,8 @@ mod command;
 mod contains;
 mod corpus;
 #[cfg(feature = "exec")]
+mod coverage;
+#[cfg(feature = "exec")]
 mod elements;
 #[cfg(feature = "exec")]
 mod exec;
