@@ -70,8 +70,16 @@ impl Subject {
         self.graph.carried_pairs(&said).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
-    /// What holds, and which elements are labelled; whatever holds is accepted by `verify`.
+    /// What holds, which elements are labelled, and what decides.
     pub fn answer(&self, assume: &[Assumption]) -> Answer {
+        let reports = self.reports(assume);
+        let labels = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
+        let cuts = self.cuts(&reports);
+        Answer { reports, labels, cuts }
+    }
+
+    /// The verdicts within a step and within a run; what holds is accepted by `verify`, and so is whatever is claimed.
+    pub fn reports(&self, assume: &[Assumption]) -> [InvariantReport; 2] {
         let data = self.data.iter().map(|text| select(text)).collect();
         let mut policy =
             FlowPolicy::from_flags(vec![select(&self.scope)], vec![select(&self.sinks)], None, assume.to_vec())
@@ -93,10 +101,7 @@ impl Subject {
                 assert_ne!(entry.verdict, Verdict::Holds, "{}: it holds, and nothing shows it", self.name);
             }
         }
-        let reports = report.invariants.try_into().expect("a step and a run");
-        let labels = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
-        let cuts = self.cuts(&reports);
-        Answer { reports, labels, cuts }
+        report.invariants.try_into().expect("a step and a run")
     }
 
     /// The least cut, and for each sink that content does not reach what shows that.
