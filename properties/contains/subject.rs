@@ -4,6 +4,7 @@ use openloop::flow::refined::{Assumed, Question, refine};
 use openloop::flow::{Crossings, Port, Sources, System, propagate};
 use openloop::graph::{CarriedPairs, Definition, OperationId, PairingOverride, PytreePath, TrainingGraph, ValueId};
 use openloop::index::Id;
+use openloop::lattice::{Affine, Atom, Elements, Guard, Literal};
 use openloop::policy::{Date, FlowPolicy, Matched, Selector};
 use openloop::report::{NamedGraph, run};
 use openloop::verdict::{Assumption, Certificate, Channel, CutElement, Evidence, InvariantReport, Verdict, Within};
@@ -25,10 +26,18 @@ pub struct Subject {
 /// For each output which elements are labelled.
 pub type Labels = Vec<Vec<bool>>;
 
+/// These elements may differ where the masks are so: an input, where in it for each element, and whether it is false there.
+struct Condition {
+    elements: Vec<bool>,
+    masks: Vec<(usize, Affine, bool)>,
+}
+
 /// What the static half says, within a step and within a run.
 pub struct Answer {
     pub reports: [InvariantReport; 2],
     pub labels: [Labels; 2],
+    /// Under which conditions labels hold within a step.
+    conditions: Vec<Vec<Condition>>,
     /// What decides, within a step.
     pub cuts: Vec<Cut>,
 }
@@ -73,9 +82,9 @@ impl Subject {
     /// What holds, which elements are labelled, and what decides.
     pub fn answer(&self, assume: &[Assumption]) -> Answer {
         let reports = self.reports(assume);
-        let labels = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
+        let [(step, conditions), (run, _)] = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
         let cuts = self.cuts(&reports);
-        Answer { reports, labels, cuts }
+        Answer { reports, labels: [step, run], conditions, cuts }
     }
 
     /// The verdicts within a step and within a run; what holds is accepted by `verify`, and so is whatever is claimed.
@@ -162,7 +171,7 @@ impl Subject {
         certificate
     }
 
-    fn labels(&self, within: Within, assume: &[Assumption]) -> Labels {
+    fn labels(&self, within: Within, assume: &[Assumption]) -> (Labels, Vec<Vec<Condition>>) {
         let mut system = System::new([&self.graph]);
         system.carry(0, &self.carried());
         let found = self.sources();
@@ -185,22 +194,53 @@ impl Subject {
         let count = |value| extents(value).iter().product::<u64>() as usize;
         match refine(&system, &question) {
             Ok(refined) => {
-                let of = |((_, value), nodes): ((_, _), &Vec<u32>)| {
-                    let mut labelled = vec![false; count(value)];
-                    for node in nodes {
-                        let own = listed(&refined.leak.nodes[*node as usize].elements, &extents(value));
-                        labelled.iter_mut().zip(own).for_each(|(all, own)| *all |= own);
+                let numbers = &refined.input_numbers[0];
+                // Of what else a condition speaks is not known here: it may be so.
+                let mask = |literal: &Literal| match literal.atom {
+                    Atom::True(number) => {
+                        let input = numbers.iter().position(|input| *input == number)?;
+                        Some((input, literal.map.clone(), literal.negated))
                     }
-                    labelled
+                    Atom::Equals(..) => None,
                 };
-                self.graph.outputs().zip(&refined.leak.outputs[0]).map(of).collect()
+                let of = |((_, value), terms): ((_, _), &Vec<(Elements, Guard)>)| {
+                    let term = |(elements, guard): &(Elements, Guard)| Condition {
+                        elements: listed(elements, &extents(value)),
+                        masks: guard.literals().iter().filter_map(mask).collect(),
+                    };
+                    terms.iter().map(term).collect::<Vec<_>>()
+                };
+                let conditions: Vec<Vec<Condition>> =
+                    self.graph.outputs().zip(&refined.conditions[0]).map(of).collect();
+                let labels = self.graph.outputs().zip(&conditions).map(|((_, value), terms)| {
+                    let is_labelled = |at: usize| terms.iter().any(|term| term.elements[at]);
+                    (0..count(value)).map(is_labelled).collect()
+                });
+                (labels.collect(), conditions)
             }
             Err(_) => {
                 let labels = propagate(&system, &sources, counted);
                 let outputs = self.graph.outputs().enumerate();
                 let is_labelled = |position| labels.output(Port { graph: 0, position }).is_some();
-                outputs.map(|(position, (_, value))| vec![is_labelled(position); count(value)]).collect()
+                let labels: Labels =
+                    outputs.map(|(position, (_, value))| vec![is_labelled(position); count(value)]).collect();
+                let always = |label: &Vec<bool>| vec![Condition { elements: label.clone(), masks: Vec::new() }];
+                let conditions = labels.iter().map(always).collect();
+                (labels, conditions)
             }
         }
+    }
+}
+
+impl Answer {
+    /// Whether the condition of a label at this element of an output holds for the masks of these inputs.
+    pub fn is_conditional_on(&self, output: usize, element: usize, index: &[u64], inputs: &[Vec<u64>]) -> bool {
+        self.conditions[output].iter().any(|condition| {
+            let holds = |(input, map, negated): &(usize, Affine, bool)| {
+                let at = usize::try_from(map.at(index)).expect("a position");
+                (inputs[*input][at] != 0) != *negated
+            };
+            condition.elements[element] && condition.masks.iter().all(holds)
+        })
     }
 }
