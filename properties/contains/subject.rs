@@ -55,6 +55,14 @@ fn select(text: &str) -> Selector {
     Selector::parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// As it is written in policies.
+fn said(assumption: &Assumption) -> String {
+    match assumption {
+        Assumption::Finite => "finite".into(),
+        Assumption::Binary(path) => format!("binary:{path}"),
+    }
+}
+
 impl Subject {
     pub fn sources(&self) -> Matched {
         select(&self.scope).resolve(&self.graph)
@@ -83,7 +91,7 @@ impl Subject {
     pub fn answer(&self, assume: &[Assumption]) -> Answer {
         let reports = self.reports(assume);
         let [(step, conditions), (run, _)] = [Within::Step, Within::Run].map(|within| self.labels(within, assume));
-        let cuts = self.cuts(&reports);
+        let cuts = self.cuts(&reports, assume);
         Answer { reports, labels: [step, run], conditions, cuts }
     }
 
@@ -114,7 +122,7 @@ impl Subject {
     }
 
     /// The least cut, and for each sink that content does not reach what shows that.
-    fn cuts(&self, reports: &[InvariantReport; 2]) -> Vec<Cut> {
+    fn cuts(&self, reports: &[InvariantReport; 2], assume: &[Assumption]) -> Vec<Cut> {
         let [step, _] = reports;
         let values = |parts: &[CutElement]| {
             let values =
@@ -132,7 +140,9 @@ impl Subject {
         if let Some(values) = all.and_then(|certificate| values(&certificate.cut)) {
             cuts.push(Cut { sinks: self.sinks(), values, channel: None });
         }
-        let Some(bounded) = (step.channel < Channel::Content).then(|| self.bounded(step.channel)) else { return cuts };
+        let Some(bounded) = (step.channel < Channel::Content).then(|| self.bounded(step.channel, assume)) else {
+            return cuts;
+        };
         let Evidence::Refined(evidence) = &bounded.evidence else { panic!("{}: no refined evidence", self.name) };
         for claim in &evidence.channels {
             let sink = self.graph.outputs().position(|(path, _)| *path == claim.sink.1).expect("an output");
@@ -144,7 +154,7 @@ impl Subject {
     }
 
     /// What is claimed within one step where this channel is allowed.
-    fn bounded(&self, channel: Channel) -> Certificate {
+    fn bounded(&self, channel: Channel, assume: &[Assumption]) -> Certificate {
         let list = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
         let data = match &self.data[..] {
             [] => String::new(),
@@ -152,10 +162,11 @@ impl Subject {
         };
         let mut text = format!(
             "version = 1\n{data}[[invariant]]\nname = \"bounded\"\nfrom = [{:?}]\nto = [{:?}]\nwithin = \"step\"\n\
-             max_channel = \"{}\"\n[carried]\n",
+             max_channel = \"{}\"\nassume = [{}]\n[carried]\n",
             self.scope,
             self.sinks,
-            channel.as_str()
+            channel.as_str(),
+            list(&assume.iter().map(said).collect::<Vec<_>>())
         );
         if !self.is_paired() {
             self.carried.iter().for_each(|(output, input)| text += &format!("{output:?} = {input:?}\n"));

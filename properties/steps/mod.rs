@@ -6,6 +6,7 @@
 
 mod maker;
 mod parts;
+mod routes;
 mod tape;
 mod text;
 
@@ -23,6 +24,12 @@ pub enum Feature {
     RouteWhere,
     /// The same, by factors of 0 and 1.
     RouteMultiply,
+    /// The same, by an integer that says of what kind a row is.
+    RouteKind,
+    /// Rows are shuffled by a permutation that is data, masked and shuffled back. Planted: before they are masked.
+    Shuffle,
+    /// A loop adds up gradients row by row, each under its own test. Planted: under none.
+    MicroBatches,
     /// The order of the rows by score. Planted: of those that train the beliefs.
     Sort,
     /// The best rows by score.
@@ -61,16 +68,21 @@ pub enum Feature {
     Average,
     /// Errors are kept for the next step. Planted: there they weigh the rows that train the beliefs.
     Memory,
+    /// Two rows are kept, one for each group. Planted: the wrong one is read.
+    MemoryRows,
     /// A mean of rewards is kept for the next step. Planted: there it is taken from what the beliefs read.
     Statistics,
 }
 
 impl Feature {
-    pub const ALL: [Feature; 24] = [
+    pub const ALL: [Feature; 28] = [
         Feature::StopGradient,
         Feature::ValueGradient,
         Feature::RouteWhere,
         Feature::RouteMultiply,
+        Feature::RouteKind,
+        Feature::Shuffle,
+        Feature::MicroBatches,
         Feature::Sort,
         Feature::TopK,
         Feature::Filter,
@@ -90,6 +102,7 @@ impl Feature {
         Feature::Twice,
         Feature::Average,
         Feature::Memory,
+        Feature::MemoryRows,
         Feature::Statistics,
     ];
 

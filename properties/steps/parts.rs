@@ -125,6 +125,19 @@ impl Maker<'_> {
             self.output("memory.errors", &next);
             weights.push((self.is_planted(Feature::Memory), memory));
         }
+        if let Some(planted) = self.recipe.find(Feature::MemoryRows) {
+            // Row 0 is made of errors, row 1 of data.
+            let memory = self.input("memory.rows", &[2, batch], "f32");
+            let reward = self.input("batch.reward", &[batch], "f32");
+            let text = &mut self.text;
+            let (zero, one) = (text.literal("0", &[], "i32"), text.literal("1", &[], "i32"));
+            let [errors, data] = [text.row_at(&memory, &zero), text.row_at(&memory, &one)];
+            let next = text.with_row_at(&memory, &self.errors, &zero);
+            let next = text.with_row_at(&next, &reward, &one);
+            self.output("memory.rows", &next);
+            weights.push((true, if planted { errors.clone() } else { data }));
+            weights.push((false, errors));
+        }
         if self.has(Feature::Sample) {
             let key = self.input("key", &[2], "ui64");
             let (state, bits) = self.text.random_bits(&key, &[batch]);
@@ -189,44 +202,6 @@ impl Maker<'_> {
             (false, _) => "scale.second",
         };
         Some(self.input(name, &[], "f32"))
-    }
-
-    /// What comes back to the thoughts, of both losses, and what of it goes on to the beliefs.
-    pub fn route(&mut self, predicted: Value, valued: &Value, thoughts: &Value) -> Value {
-        let (batch, width) = (self.recipe.batch, self.recipe.width);
-        let mut seed = predicted;
-        for feature in [Feature::RouteWhere, Feature::RouteMultiply] {
-            if !self.has(feature) {
-                continue;
-            }
-            let (mine, other) = match feature {
-                Feature::RouteWhere => {
-                    let mask = self.input("batch.mask", &[batch], "i1");
-                    let text = &mut self.text;
-                    let mask = text.broadcast(&mask, &[0], &[batch, width]);
-                    let zero = text.like(0.0, valued);
-                    let both = text.select(&mask, &seed, valued);
-                    (text.select(&mask, &both, &zero), (text.select(&mask, &zero, &both), both))
-                }
-                _ => {
-                    let mask = self.input("batch.share", &[batch], "f32");
-                    let text = &mut self.text;
-                    let one = text.like(1.0, &mask);
-                    let rest = text.subtract(&one, &mask);
-                    let [mask, rest] = [mask, rest].map(|mask| text.broadcast(&mask, &[0], &[batch, width]));
-                    let (first, second) = (text.multiply(&seed, &mask), text.multiply(valued, &rest));
-                    let both = text.add(&first, &second);
-                    (text.multiply(&both, &mask), (text.multiply(&both, &rest), both))
-                }
-            };
-            // What is not for the beliefs trains an adapter.
-            let name = format!("adapter{feature:?}").to_lowercase();
-            self.parameter(Group::Desires, &name, &[width, width]);
-            let gradient = self.text.product(thoughts, &other.0, (0, 0));
-            *self.gradient(&name) = Some(gradient);
-            seed = if self.is_planted(feature) { other.1 } else { mine };
-        }
-        seed
     }
 
     /// Gradients to updates, updates to parameters.
