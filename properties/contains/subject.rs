@@ -156,17 +156,18 @@ impl Subject {
     /// What is claimed within one step where this channel is allowed.
     fn bounded(&self, channel: Channel, assume: &[Assumption]) -> Certificate {
         let list = |texts: &[String]| texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ");
-        let data = match &self.data[..] {
+        let line = |key: &str, texts: &[String]| match texts {
             [] => String::new(),
-            data => format!("data = [{}]\n", list(data)),
+            texts => format!("{key} = [{}]\n", list(texts)),
         };
+        let assume: Vec<String> = assume.iter().map(said).collect();
+        let (data, assume) = (line("data", &self.data), line("assume", &assume));
         let mut text = format!(
             "version = 1\n{data}[[invariant]]\nname = \"bounded\"\nfrom = [{:?}]\nto = [{:?}]\nwithin = \"step\"\n\
-             max_channel = \"{}\"\nassume = [{}]\n[carried]\n",
+             max_channel = \"{}\"\n{assume}[carried]\n",
             self.scope,
             self.sinks,
-            channel.as_str(),
-            list(&assume.iter().map(said).collect::<Vec<_>>())
+            channel.as_str()
         );
         if !self.is_paired() {
             self.carried.iter().for_each(|(output, input)| text += &format!("{output:?} = {input:?}\n"));
