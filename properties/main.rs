@@ -5,7 +5,11 @@ mod agreement;
 mod capture;
 mod channels;
 mod command;
+#[cfg(feature = "exec")]
+mod contains;
 mod corpus;
+#[cfg(feature = "exec")]
+mod coverage;
 #[cfg(feature = "exec")]
 mod dual;
 #[cfg(feature = "exec")]
@@ -41,6 +45,8 @@ mod repairs;
 mod rules;
 #[cfg(feature = "interference")]
 mod sensitivity;
+#[cfg(feature = "exec")]
+mod steps;
 #[cfg(feature = "interference")]
 #[path = "../fixtures/examples/training_system.rs"] // likewise
 mod training_system;

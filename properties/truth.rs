@@ -22,13 +22,13 @@ pub(super) struct Truth {
     pub(super) assume: Vec<Assumption>,
     expected_without: Option<[(Within, Verdict); 2]>,
     /// Inputs that are data.
-    data: Vec<String>,
+    pub(super) data: Vec<String>,
     /// The right channel, and the most bits, for one step and for a run; where the step says so.
     channels: [Option<Channel>; 2],
     bits: [Option<u64>; 2],
     /// How many sinks changed when the step was run with another reward: after one step, after four.
     changed: [usize; 2],
-    carried: Vec<(String, String)>,
+    pub(super) carried: Vec<(String, String)>,
 }
 
 fn verdict(text: &str) -> Verdict {

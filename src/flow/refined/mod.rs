@@ -59,6 +59,10 @@ pub struct Refined {
     pub leak: Leak,
     /// The operations, by graph, where the assumption of finite operands was made use of.
     pub finite_sites: Vec<(usize, OperationId)>,
+    /// For each graph and output: these elements may differ, where the condition holds.
+    pub conditions: Vec<Vec<Vec<(Elements, Guard)>>>,
+    /// For each graph and input the number by which conditions speak of it.
+    pub input_numbers: Vec<Vec<u32>>,
 }
 
 impl Refined {
@@ -125,6 +129,7 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
         let mut reached_world = false;
         let mut inputs: Vec<Vec<Vec<Term>>> = Vec::new();
         let mut outputs: Vec<Vec<Fact>> = Vec::new();
+        let mut input_numbers = Vec::new();
         for (position, flow) in system.graphs.iter().enumerate() {
             let instance = leak.instances.len() as u32;
             leak.instances.push(Instance {
@@ -166,6 +171,7 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
                 })
                 .collect();
             inputs.push(facts.iter().map(|fact| fact.terms.to_vec()).collect());
+            input_numbers.push(facts.iter().map(|fact| fact.view.number).collect());
             outputs.push(machine.walk(facts, instance)?);
             sites.append(&mut machine.finite_sites);
             reached_world |= machine.reached_world;
@@ -215,7 +221,10 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
         if !changed || slips(Slip::StepsStop) {
             let nodes = |fact: &Fact| fact.terms.iter().map(|term| term.node).collect();
             leak.outputs = outputs.iter().map(|facts| facts.iter().map(nodes).collect()).collect();
-            return Ok(Refined { leak, finite_sites: sites.into_iter().collect() });
+            let conditions =
+                |fact: &Fact| fact.terms.iter().map(|term| (term.elements.clone(), term.guard.clone())).collect();
+            let conditions = outputs.iter().map(|facts| facts.iter().map(conditions).collect()).collect();
+            return Ok(Refined { leak, finite_sites: sites.into_iter().collect(), conditions, input_numbers });
         }
     }
     Err(Limit)
