@@ -147,7 +147,9 @@ pub(super) fn run_two<T: TrainingSystem>(
         let beliefs = [&undisturbed, &disturbed].map(|state| system.beliefs(state));
         let desires = [&undisturbed, &disturbed].map(|state| system.desires(state));
         // Large rewards overflow after some steps: what comes of that is not what ordinary numbers do.
-        if probe.saw_not_finite() || !beliefs[1].iter().chain(&desires[1]).all(Part::is_finite) {
+        let breaks =
+            |[before, after]: &[Vec<Part>; 2]| before.iter().zip(after).any(|(one, other)| one.breaks_in(other));
+        if probe.saw_not_finite() || breaks(&beliefs) || breaks(&desires) {
             outcome.finiteness = Finiteness::NotFinite;
         }
         outcome.has_power |= first_difference(step, &desires).is_some();

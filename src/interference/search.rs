@@ -205,8 +205,10 @@ impl<T: TrainingSystem> Search<'_, T> {
                 break;
             }
             let mut tree = self.draw(&runs)?;
-            let disturbance = self.draw(&disturbances)?.current();
+            let mut disturbance = self.draw(&disturbances)?.current();
             let (inputs, state) = tree.current();
+            // A change in a step that a short run does not have would change nothing.
+            disturbance.step = disturbance.step.map(|step| step % inputs.len());
             let case = Case { state, inputs, disturbance, mode: self.options.mode };
             let outcome = match run_two(self.system, &case, Some(&case.disturbance)) {
                 Ok((outcome, _)) => outcome,

@@ -90,12 +90,14 @@ impl Part {
         Part { bits_of: BitsOf::F64, ..Part::new(name, bits) }
     }
 
-    /// Whether no element is an infinity or NaN. Other bits than those of floats always are.
-    pub fn is_finite(&self) -> bool {
-        match self.bits_of {
-            BitsOf::F32 => self.bits.iter().all(|&bits| f32::from_bits(bits as u32).is_finite()),
-            BitsOf::F64 => self.bits.iter().all(|&bits| f64::from_bits(bits).is_finite()),
+    /// Whether an element of another run of the same step, where it is finite here, has become an infinity or NaN. A metric
+    /// that is NaN in both runs says nothing. Other bits than those of floats are always finite.
+    pub(super) fn breaks_in(&self, other: &Part) -> bool {
+        let is_finite = |bits: u64| match self.bits_of {
+            BitsOf::F32 => f32::from_bits(bits as u32).is_finite(),
+            BitsOf::F64 => f64::from_bits(bits).is_finite(),
             BitsOf::Other => true,
-        }
+        };
+        self.bits.iter().zip(&other.bits).any(|(&before, &after)| is_finite(before) && !is_finite(after))
     }
 }
