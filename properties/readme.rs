@@ -1,5 +1,6 @@
 //! The README tells the truth: what it shows is what the commands print.
 
+use std::path::Path;
 use std::process::Command;
 
 use openloop::policy::FlowPolicy;
@@ -19,25 +20,43 @@ fn block<'t>(text: &'t str, mark: &str) -> &'t str {
     &after[..after.find("```").expect("the end of the fence")]
 }
 
-#[test]
-fn the_main_command_prints_what_the_readme_shows() {
-    let text = readme();
-    let shown = block(&text, "<!-- main -->");
-    let (command, shown) = shown.split_once('\n').expect("a command and its output");
-    let arguments = command.strip_prefix("$ cargo run --release -- ").expect("the main command");
+/// What a command of the README prints in this folder; it exits with 1.
+fn assert_prints(folder: &Path, command: &str, prefix: &str, shown: &str) {
+    let arguments = command.strip_prefix(prefix).expect("the command");
     let arguments: Vec<&str> = arguments.split(' ').map(|word| word.trim_matches('\'')).collect();
     let run = Command::new(env!("CARGO_BIN_EXE_openloop"))
         .args(arguments)
-        .current_dir(corpus::root())
+        .current_dir(folder)
         .env("COLUMNS", "100")
         .env_remove("CLICOLOR_FORCE")
         .output()
         .expect("the command runs");
     assert_eq!(run.status.code(), Some(1));
     let printed = String::from_utf8(run.stdout).expect("text");
-    // The README drops the spaces at the ends of lines, and stops where it says so.
-    let lines = |text: &str| text.lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>();
+    // The README drops the spaces at the ends of lines.
+    let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>();
     assert_eq!(lines(shown), lines(&printed));
+}
+
+#[test]
+fn the_main_command_prints_what_the_readme_shows() {
+    let text = readme();
+    let (command, shown) = block(&text, "<!-- main -->").split_once('\n').expect("a command and its output");
+    assert_prints(corpus::root(), command, "$ cargo run --release -- ", shown);
+}
+
+#[test]
+fn a_step_is_run_twice_as_the_readme_shows() {
+    let text = readme();
+    let (command, shown) = block(&text, "## Quick start: run the step twice").split_once('\n').expect("a command");
+    // It writes a file, so it runs in a folder of its own, which has what the command names.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    for name in ["fixtures/jax/shared_clip/step.mlir", "fixtures/jax/shared_clip.py"] {
+        let copy = folder.join(name);
+        std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder that can be made");
+        std::fs::write(copy, corpus::bytes(&corpus::root().join(name))).expect("a file that can be written");
+    }
+    assert_prints(&folder, command, "$ openloop ", shown);
 }
 
 #[test]
