@@ -12,7 +12,8 @@ use super::{Failure, Outcome, files, output};
 use crate::exec::{Dual, FloatScalar};
 use crate::graph::Digest;
 use crate::interference::captured::{
-    CapturedError, CapturedStep, CaseFile, Direction, PairedQuestion, Sensitivity, SourcePlace, has_wide_floats,
+    CapturedError, CapturedStep, CaseFile, Direction, Movement, PairedQuestion, Sensitivity, SourcePlace,
+    has_wide_floats,
 };
 use crate::interference::{Mode, Options, PairedOutcome, PairedReport, Progress, Target, search};
 use crate::policy::{FlowPolicy, Invariant};
@@ -269,7 +270,7 @@ fn derivatives_as<S: FloatScalar + 'static>(
     let step = CapturedStep::<Dual<S>>::new(&named, question)?;
     let mut derivatives = Vec::new();
     for by in Target::ALL {
-        let direction = Direction { target: by, element: None };
+        let direction = Direction { target: by, movement: Movement::Spread };
         let sensitivity = step.sensitivity(direction, STATES, options.steps, options.seed)?;
         if sensitivity.moved + sensitivity.discrete > 0 {
             derivatives.push(Derivatives { by, sensitivity });

@@ -33,7 +33,7 @@ use source::Exit;
 pub use draw::Bundle;
 pub use file::{CASE_FILE_VERSION, CaseFile, StoredInput};
 pub use question::{CapturedError, NamedGraphs, PairedQuestion};
-pub use sensitivity::{Direction, LossPlace, Sensitivity, SinkSensitivity};
+pub use sensitivity::{Direction, LossPlace, Movement, Sensitivity, SinkSensitivity};
 
 /// Loops of one run of a graph turn no more often than this.
 const MOST_TURNS: u64 = 1 << 16;

@@ -3,7 +3,8 @@
 //! **What a zero does not mean.** A derivative of zero is no evidence that nothing flows. Comparisons, roundings, signs,
 //! integers and the bits of random numbers have no derivative: what is chosen by `argmax`, a mask or a branch may differ
 //! while every derivative is zero. So those that looked at a number that moves are counted, with their places; only running
-//! twice shows what they do. And a derivative is that of one state: elsewhere it may be another.
+//! twice shows what they do. A derivative is that of one state: elsewhere it may be another. And it is that of one
+//! direction: rewards that are compared with their own mean cancel where all of them move alike.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::draw::{Slot, draw};
 use super::{Bundle, Captured, CapturedState, CapturedStep, MOST_TURNS, source};
+use crate::exec::kernels::Field;
 use crate::exec::{Dual, ExecError, FloatScalar, Hook, Losses, Tensor};
 use crate::graph::{OperationId, OperationKind as Kind, TrainingGraph};
 use crate::index::Id;
@@ -27,8 +29,30 @@ use crate::render::text::safe;
 pub struct Direction {
     /// What moves: values that leave the source, or cotangents that leave it backwards.
     pub target: Target,
-    /// Only the number that leaves as so manieth of its kind, counted from 0 over all steps; none: all of them alike.
-    pub element: Option<usize>,
+    /// How.
+    pub movement: Movement,
+}
+
+/// How numbers move that leave the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// All alike.
+    Alike,
+    /// Each its own way, between minus one and one: nothing cancels by chance.
+    Spread,
+    /// Only the number that leaves as so manieth of its kind, counted from 0 over all steps.
+    Single(usize),
+}
+
+impl Movement {
+    /// The derivative of the number at a position.
+    fn at(self, position: usize) -> f64 {
+        match self {
+            Movement::Alike => 1.0,
+            Movement::Spread => (super::draw::mixed(position as u64) >> 11) as f64 / (1u64 << 52) as f64 - 1.0,
+            Movement::Single(only) => f64::from(u8::from(only == position)),
+        }
+    }
 }
 
 /// The derivative of one sink.
@@ -100,7 +124,7 @@ impl fmt::Display for Sensitivity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (states, steps) = (self.states, self.steps);
         let runs = if steps == 1 { format!("{states} states") } else { format!("{states} states and {steps} steps") };
-        writeln!(f, "  sensitivity   {} numbers moved alike, over {runs}: largest {:.3e}", self.moved, self.largest())?;
+        writeln!(f, "  sensitivity   {} numbers moved, over {runs}: largest {:.3e}", self.moved, self.largest())?;
         let mut moving: Vec<&SinkSensitivity> =
             self.sinks.iter().filter(|sink| sink.largest > 0.0 || sink.unknown > 0).collect();
         moving.sort_by(|a, b| b.largest.total_cmp(&a.largest));
@@ -195,11 +219,9 @@ impl Seeds {
     fn moved<V: FloatScalar>(&mut self, number: Dual<V>) -> Dual<V> {
         let position = self.left;
         self.left += 1;
-        if self.direction.element.is_some_and(|element| element != position) {
-            return number;
-        }
-        self.moved += 1;
-        Dual::new(number.plain(), number.derivative() + <V as num_traits::One>::one())
+        let movement = self.direction.movement.at(position);
+        self.moved += u64::from(movement != 0.0);
+        Dual::new(number.plain(), number.derivative() + <V as Field>::from_f64(movement))
     }
 }
 
