@@ -68,7 +68,7 @@ fn square_root<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
         return Complex::new(zero, z.im);
     }
     if z.re.is_infinite() {
-        let (large, small) = (z.re.abs(), (z.im - z.im).abs());
+        let (large, small) = (z.re.abs(), (z.im * zero).abs());
         let (re, im) = if z.re > zero { (large, small) } else { (small, large) };
         return Complex::new(re, im.copysign(z.im));
     }
