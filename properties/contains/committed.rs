@@ -1,5 +1,7 @@
 //! The same for the steps that are committed: captures, steps of JAX, examples of the pages.
 
+use std::io::Write;
+
 use openloop::graph::PytreePath;
 use openloop::verdict::{Assumption, Verdict};
 use serde_json::Value;
@@ -110,7 +112,7 @@ fn what_differs_in_committed_steps_is_admitted_and_clean_twins_raise_no_alarm() 
         steps += 1;
     }
     assert_eq!(alarms, Vec::<String>::new());
-    println!("{steps} steps, {clean} verdicts of clean ones, {shown:?}");
+    writeln!(std::io::stdout(), "{steps} steps, {clean} verdicts of clean ones, {shown:?}").expect("standard output");
     assert!(steps >= 20 && clean >= 20, "only {steps} steps run, {clean} verdicts of clean ones");
     assert!(shown.differ[1] >= 20, "only in {} pairs a sink differs", shown.differ[1]);
 }

@@ -193,7 +193,10 @@ fn cut_decides(subject: &Subject, cut: &Cut, runs: &[Run]) -> Result<(), String>
             let element = subject.graph.tensor_type(value).and_then(|found| Element::of(&found.element));
             let words = seen.iter().flat_map(|words| words.iter().copied());
             let is_right = match (cut.channel, element) {
-                (Some(Channel::Timing), element) => element == Some(Element::Boolean),
+                // A test, or the index of a branch.
+                (Some(Channel::Timing), element) => {
+                    matches!(element, Some(Element::Boolean | Element::Signed(_) | Element::Unsigned(_)))
+                }
                 (Some(Channel::Scale), Some(Element::Float(kind))) => {
                     words.map(|word| decode_float(kind, word)).all(|number| number.is_nan() || number >= 0.0)
                 }

@@ -88,7 +88,7 @@ impl Maker<'_> {
         let (w, b) = (self.parameter(Group::Desires, "w", &[width]), self.parameter(Group::Desires, "b", &[]));
         let text = &mut self.text;
         let product = value.product(text, &thoughts, &w);
-        let bias = value.to_rows(text, &b, &[batch]);
+        let bias = value.in_rows(text, &b, &[batch]);
         let mut values = value.add(text, &product, &bias);
         if let Some(stack) = self.stack() {
             let row = self.text.rows(&stack, 1, 2);
@@ -188,7 +188,7 @@ impl Maker<'_> {
             biases.push(row);
         }
         for bias in biases {
-            let bias = tape.to_rows(&mut self.text, &bias, &shape);
+            let bias = tape.in_rows(&mut self.text, &bias, &shape);
             x = tape.add(&mut self.text, &x, &bias);
         }
         tape.tanh(&mut self.text, &x)
@@ -202,7 +202,7 @@ impl Maker<'_> {
                 let w = self.parameter(Group::Beliefs, &name, &[width, width]);
                 let b = self.parameter(Group::Beliefs, &format!("{name}bias"), &[width]);
                 let product = tape.product(&mut self.text, x, &w);
-                let bias = tape.to_rows(&mut self.text, &b, &x.shape);
+                let bias = tape.in_rows(&mut self.text, &b, &x.shape);
                 let sum = tape.add(&mut self.text, &product, &bias);
                 tape.tanh(&mut self.text, &sum)
             }
@@ -268,7 +268,7 @@ impl Maker<'_> {
             tape.enter("probe_reward");
             let text = &mut self.text;
             let product = tape.product(text, thoughts, w);
-            let bias = tape.to_rows(text, b, &[batch]);
+            let bias = tape.in_rows(text, b, &[batch]);
             let sum = tape.add(text, &product, &bias);
             let score = tape.tanh(text, &sum);
             return tape.times(text, &score, 0.5);
@@ -281,7 +281,7 @@ impl Maker<'_> {
             text.times(&score, 0.5)
         };
         let result = Value::new("", &[batch], "f32");
-        let scope = if self.recipe.layers.len() % 2 == 0 { "jvp(probe_reward)" } else { "probe_reward" };
+        let scope = if self.recipe.layers.len().is_multiple_of(2) { "jvp(probe_reward)" } else { "probe_reward" };
         self.text.scoped(scope, |text| match self.recipe.probe {
             Probe::Plain => score(text, thoughts, w, b),
             Probe::Called => {

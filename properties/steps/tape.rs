@@ -104,7 +104,7 @@ impl Tape {
     }
 
     /// A vector (or a scalar) in all rows of `like`.
-    pub fn to_rows(&mut self, text: &mut Text, x: &Value, shape: &[usize]) -> Value {
+    pub fn in_rows(&mut self, text: &mut Text, x: &Value, shape: &[usize]) -> Value {
         let axes: Vec<usize> = (shape.len() - x.shape.len()..shape.len()).collect();
         let result = self.forward(text, |text| text.broadcast(x, &axes, shape));
         self.keep(Rule::ToRows, &[x], result)

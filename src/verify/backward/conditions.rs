@@ -1,6 +1,6 @@
 //! Conditions: conjunctions of literals, each about one element of a value that is equal in both runs.
 
-use super::elements::groups;
+use super::elements::{Elements, groups};
 
 /// Which element of a root belongs to an element of a value: `offset + sum of stride * index`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -71,6 +71,21 @@ impl Position {
         }
         let used = |(dimension, stride): &(usize, i64)| *stride != 0 && extents[*dimension] > 1;
         Some(Position { offset, terms: strides.into_iter().enumerate().filter(used).collect() })
+    }
+
+    /// For elements that have these indices.
+    fn fixed(&self, indices: &[Option<u64>]) -> Option<Position> {
+        let mut fixed = Position { offset: self.offset, terms: Vec::new() };
+        for (dimension, stride) in &self.terms {
+            match indices.get(*dimension)? {
+                Some(index) => {
+                    let steps = stride.checked_mul(i64::try_from(*index).ok()?)?;
+                    fixed.offset = fixed.offset.checked_add(steps)?;
+                }
+                None => fixed.terms.push((*dimension, *stride)),
+            }
+        }
+        Some(fixed)
     }
 
     /// The same under another shape of as many elements, if it is still linear there.
@@ -205,6 +220,14 @@ impl Condition {
         }
         all.truncate(MOST_LITERALS);
         Some(Condition(all))
+    }
+
+    /// The same, where it is asked of these elements alone: one row of a mask is what a window of it is.
+    pub fn and_of(&self, more: &[Literal], elements: &Elements) -> Option<Condition> {
+        let indices = elements.fixed();
+        let there = |position: &Position| position.fixed(&indices);
+        self.map(there).and(&map_literals(more, there))?;
+        self.and(more)
     }
 
     /// Whether it is true wherever the other is.

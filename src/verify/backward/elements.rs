@@ -61,6 +61,12 @@ impl Elements {
         self.blocks.is_empty()
     }
 
+    /// For each dimension the index that all of them have.
+    pub fn fixed(&self) -> Vec<Option<u64>> {
+        let around = self.blocks.iter().cloned().reduce(|a, b| hull(&a, &b)).unwrap_or_default();
+        around.iter().map(|(first, end)| (end - first == 1).then_some(*first)).collect()
+    }
+
     pub fn insert(&mut self, block: Block) {
         if is_empty(&block) || self.blocks.iter().any(|known| covers(known, &block)) {
             return;

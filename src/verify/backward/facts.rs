@@ -7,7 +7,7 @@ use super::conditions::{Along, Literal, Order, Position, Test, both, common, map
 use super::constants::{Class, compare};
 use super::dot::Dot;
 use super::elements::Elements;
-use super::movement::{integers, is_elementwise, is_identity, movement};
+use super::movement::{Movement, integers, is_elementwise, is_identity, movement, window};
 use super::trace::{Instance, Node, Role, Trace};
 use super::{Allowed, Site};
 use crate::graph::{Attribute, OperationKind as Kind};
@@ -77,6 +77,14 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
         self.trace.values[value as usize].known.as_ref().and_then(|known| known.scalar())
     }
 
+    fn movement(&self, node: &Node, from: &[u64], to: &[u64]) -> Option<Movement> {
+        let start = |operand: &Instance| self.class(*operand).integer(self.known(*operand)?);
+        match self.trace.kind(node) {
+            Kind::DynamicSlice => window(from, to, node.operands[1..].iter().map(start)),
+            _ => movement(self.trace.graph(node), node.operation, from, to),
+        }
+    }
+
     fn class(&self, value: Instance) -> Class {
         self.trace.values[value as usize].shape.class
     }
@@ -141,7 +149,7 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
             return of((result - node.results.start) as usize);
         }
         if let Some(from) = operands.first().and_then(|operand| self.extents(*operand))
-            && let Some(movement) = movement(self.trace.graph(node), node.operation, from, extents)
+            && let Some(movement) = self.movement(node, from, extents)
         {
             let truth = of(0)?;
             return Some(Truth {
@@ -291,7 +299,7 @@ impl<'t, 'c, 'a> Facts<'t, 'c, 'a> {
         }
         let first = operands.first().copied()?;
         let from = self.extents(first)?;
-        if let Some(movement) = movement(graph, node.operation, from, extents) {
+        if let Some(movement) = self.movement(node, from, extents) {
             let support = self.support(first)?;
             let inside = movement.elements_forward(&support.inside, from, extents);
             let literals = movement.literals(&support.literals, from, extents);

@@ -120,6 +120,17 @@ pub(in crate::verify) fn is_elementwise(kind: Kind) -> bool {
     )
 }
 
+/// A window that begins where it is known to begin: a slice.
+pub(super) fn window(from: &[u64], to: &[u64], starts: impl Iterator<Item = Option<i128>>) -> Option<Movement> {
+    let mut along = Vec::new();
+    for (dimension, ((from, to), start)) in from.iter().zip(to).zip(starts).enumerate() {
+        let most = from.checked_sub(*to)?;
+        let start = start?.clamp(0, i128::from(most));
+        along.push(Along::linear(dimension, 1, i64::try_from(start).ok()?));
+    }
+    (along.len() == from.len()).then_some(Movement::Linear(along))
+}
+
 /// Between two known shapes; none if it is not understood.
 pub(super) fn movement(graph: &TrainingGraph, operation: OperationId, from: &[u64], to: &[u64]) -> Option<Movement> {
     let attribute = |name: &str| graph.attribute(operation, name);

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::bodies::Bodies;
 use super::conditions::Position;
 use super::constants::{Class, Known, Shape, compare, fold};
-use super::movement::{integers, is_elementwise, is_identity, movement};
+use super::movement::{integers, is_elementwise, is_identity, movement, window};
 use super::trace::{Value, View};
 use crate::graph::{Attribute, OperationId, OperationKind as Kind, TrainingGraph};
 use crate::index::Id;
@@ -286,7 +286,11 @@ impl Numbering {
 fn moved(graph: &TrainingGraph, operation: OperationId, operands: &[&Value], shape: &Shape) -> Option<Rc<View>> {
     let from = operands.first()?.shape.extents.as_deref()?;
     let to = shape.extents.as_deref()?;
-    let movement = movement(graph, operation, from, to)?;
+    let start = |operand: &&Value| operand.shape.class.integer(operand.known.as_deref()?.scalar()?);
+    let movement = match graph.operation(operation).kind {
+        Kind::DynamicSlice => window(from, to, operands[1..].iter().map(start)),
+        _ => movement(graph, operation, from, to),
+    }?;
     let view = operands[0].view.as_ref()?;
     let position = movement.forward(&view.position, from, to)?;
     Some(Rc::new(View { root: view.root, position }))

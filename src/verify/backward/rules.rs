@@ -235,7 +235,7 @@ impl<'q> Question<'q, '_, '_, '_> {
         let (elements, condition) = (&self.demand.elements, &self.demand.condition);
         let truth = self.facts.truth(self.node.operands[0]);
         for (operand, when, value) in [(1, &truth.yes, 1), (2, &truth.no, 0)] {
-            if let Some(condition) = condition.and(when) {
+            if let Some(condition) = condition.and_of(when, elements) {
                 let elements = match self.where_known(0, value) {
                     Some(chosen) => elements.within(&chosen),
                     None => elements.clone(),
@@ -254,9 +254,8 @@ impl<'q> Question<'q, '_, '_, '_> {
         let is_and = self.kind() == Kind::And;
         for (operand, other) in [(0, 1), (1, 0)] {
             let truth = self.facts.truth(self.node.operands[other]);
-            let Some(condition) = self.demand.condition.and(if is_and { &truth.yes } else { &truth.no }) else {
-                continue;
-            };
+            let when = if is_and { &truth.yes } else { &truth.no };
+            let Some(condition) = self.demand.condition.and_of(when, &self.demand.elements) else { continue };
             let elements = match self.where_known(other, u64::from(is_and)) {
                 Some(open) => self.demand.elements.within(&open),
                 None => self.demand.elements.clone(),
@@ -279,7 +278,7 @@ impl<'q> Question<'q, '_, '_, '_> {
                 continue;
             };
             let inside = elements.within(&support.inside);
-            let limited = condition.and(&support.literals).filter(|_| !inside.is_empty());
+            let limited = condition.and_of(&support.literals, elements).filter(|_| !inside.is_empty());
             let changed = limited.as_ref() != Some(condition) || inside != *elements;
             if changed {
                 needed.sites.extend(&support.sites);
