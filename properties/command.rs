@@ -3,6 +3,8 @@
 mod files;
 mod findings;
 mod inputs;
+#[cfg(feature = "interference")]
+mod paired;
 mod policies;
 #[cfg(feature = "exec")]
 mod run;

@@ -15,6 +15,8 @@ mod exec;
 mod floors;
 mod flow;
 mod generate;
+#[cfg(feature = "interference")]
+mod interference;
 mod kernels;
 #[cfg(feature = "exec")]
 mod masks;
@@ -37,4 +39,7 @@ mod repairs;
 mod rules;
 #[cfg(feature = "interference")]
 mod sensitivity;
+#[cfg(feature = "interference")]
+#[path = "../fixtures/examples/training_system.rs"] // likewise
+mod training_system;
 mod truth;

@@ -1,4 +1,4 @@
-//! Floor 7: `cargo test` on model graphs.
+//! Floor 7: `cargo test` on model graphs, and on training steps that are written in Rust (`check_system`).
 //!
 //! ```
 //! use openloop::graph::{GraphBuilder, OperationKind};
@@ -23,7 +23,11 @@
 //!     .assert_holds();
 //! ```
 //!
-//! The file `fixtures/examples/model_graph.rs` is a whole test to copy.
+//! The files `fixtures/examples/model_graph.rs` and, for a step in Rust, `fixtures/examples/training_system.rs` are whole
+//! tests to copy.
+
+#[cfg(feature = "interference")]
+mod system;
 
 use std::fmt;
 
@@ -32,6 +36,9 @@ use crate::policy::{Date, FlowPolicy};
 use crate::render::{NoSource, TerminalOptions, terminal};
 use crate::report::{NamedGraph, run};
 use crate::verdict::{Bounds, Channel, RunReport, Verdict, Within};
+
+#[cfg(feature = "interference")]
+pub use system::{Noninterference, SystemCheck, check_system};
 
 /// A check of a graph that is being put together. Nothing is checked until a method that asserts, or
 /// [`Check::report`], is called.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const COMMANDS: [&str; 6] = ["check", "inspect", "init", "verify", "explain", "completions"];
+const COMMANDS: [&str; 8] = ["check", "inspect", "init", "verify", "explain", "completions", "test", "replay"];
 
 #[test]
 fn explain_has_a_page_for_every_code_that_it_lists() {

@@ -123,7 +123,8 @@ pub(super) struct CheckArguments {
     /// Inputs that hold data, replay or plans, from which to pick is the channel `selection`: a selector; may be repeated
     #[arg(long, value_name = "SELECTOR", requires = "source", conflicts_with = "policy")]
     pub data: Vec<String>,
-    /// Run each violation in so many pairs too, to see whether it shows: the report says `confirmed`
+    /// Run each violation in so many pairs too (at most 20 seconds each), to see whether it shows: the report says
+    /// `confirmed`
     #[arg(long, value_name = "CASES", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
     pub confirm: Option<u32>,
     /// Write the certificates to a file, for `openloop verify`
@@ -231,7 +232,7 @@ The file says which graphs it is about; others are refused, since the same bits 
 Examples
   openloop replay openloop-counterexample.json step.mlir
 
-Exit codes: 1 the sinks differ again; 0 they do not; 2 usage, input or I/O, or another graph.")]
+Exit codes: 0 the sinks do not differ; 1 they do; 2 usage, input or I/O, or another graph.")]
 pub(super) struct ReplayArguments {
     /// What `openloop test` wrote
     #[arg(value_name = "CASE")]

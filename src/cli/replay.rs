@@ -90,15 +90,12 @@ fn page(report: &ReplayReport, file: &CaseFile, places: &[SourcePlace], lines: &
     page.push_str(&changed(places, lines));
     page.push_str(&format!("  change        {}\n", file.disturbance));
     match &report.difference {
-        Some(Difference { step, part, element, undisturbed, disturbed, .. }) => {
-            let bits = |bits: &Option<u64>| bits.map_or("nothing".to_string(), |bits| format!("{bits:#x}"));
-            let which = if report.same { "the same difference" } else { "another difference" };
-            page.push_str(&format!(
-                "{which}: `{}`, element {element}, after step {step}: bits {} and {}\n",
-                safe(part),
-                bits(undisturbed),
-                bits(disturbed)
-            ));
+        Some(difference) => {
+            let Difference { step, part, element, .. } = difference;
+            let [undisturbed, disturbed] = difference.shown();
+            let which = if report.same { "the same difference as" } else { "another difference than" };
+            page.push_str(&format!("{which} in the file: `{}`, element {element}, after step {step}\n", safe(part)));
+            page.push_str(&format!("  undisturbed   {undisturbed}\n  disturbed     {disturbed}\n"));
         }
         None => page.push_str("no difference: no bit of a sink depends on the change in this pair\n"),
     }

@@ -47,8 +47,12 @@ struct TestedGraph {
 /// What was asked, and what the pairs showed.
 #[derive(Debug, Serialize)]
 struct TestEntry {
-    #[serde(flatten)]
-    question: PairedQuestion,
+    name: String,
+    within: Within,
+    from: Vec<String>,
+    to: Vec<String>,
+    /// What the source may reach; none: all other outputs.
+    allowed: Vec<String>,
     /// How many outputs are sinks.
     sinks: usize,
     /// Operations that nobody can run, for which something was made up.
@@ -131,7 +135,11 @@ pub(super) fn test(arguments: &TestArguments) -> Outcome {
         let count = entries.iter().filter(|entry| entry.counterexample_file.is_some()).count();
         let file = tested.case.as_ref().map(|case| save(&arguments.save, count, case)).transpose()?;
         entries.push(TestEntry {
-            question,
+            name: question.name,
+            within: question.within,
+            from: question.from,
+            to: question.to,
+            allowed: question.allowed,
             sinks: tested.sinks,
             made_up: tested.made_up,
             report: tested.report,
@@ -291,10 +299,10 @@ const PLACES_SHOWN: usize = 4;
 fn page(entry: &TestEntry, lines: &dyn SourceLines) -> String {
     let mut page = format!(
         "{} [{}]\n  {} from {}\n",
-        safe(&entry.question.name),
-        entry.question.within.as_str(),
+        safe(&entry.name),
+        entry.within.as_str(),
         text::count(entry.sinks, "sink", "sinks"),
-        safe(&entry.question.from.join(", "))
+        safe(&entry.from.join(", "))
     );
     page.push_str(&changed(&entry.changed, lines));
     if !entry.made_up.is_empty() {

@@ -26,6 +26,8 @@ pub struct InputPlan {
     pub bound: Option<u64>,
     /// Floats are not negative.
     pub is_positive: bool,
+    /// Floats that are compared with something as they are: a NaN among them is neither less nor more.
+    pub is_compared: bool,
 }
 
 impl InputPlan {
@@ -99,7 +101,7 @@ impl<'g> InputGenerator<'g> {
         let value = self.graph.arguments(self.graph.function(function).body).get(position)?;
         let Some(r#type) = self.graph.tensor_type(value) else {
             let is_token = matches!(self.graph.r#type(self.graph.value(value).r#type), crate::graph::Type::Token);
-            return is_token.then_some(InputPlan { r#type: None, bound: None, is_positive: false });
+            return is_token.then_some(InputPlan { r#type: None, bound: None, is_positive: false, is_compared: false });
         };
         let r#type = TensorShape::of(r#type)?;
         let (bound, is_positive) = match r#type.element {
@@ -109,7 +111,8 @@ impl<'g> InputGenerator<'g> {
             Element::Float(_) => (None, self.is_under_root(value)),
             Element::Boolean | Element::Complex(_) => (None, false),
         };
-        Some(InputPlan { r#type: Some(r#type), bound, is_positive })
+        let is_compared = matches!(r#type.element, Element::Float(_)) && self.is_compared(value);
+        Some(InputPlan { r#type: Some(r#type), bound, is_positive, is_compared })
     }
 
     /// Values that hold the elements of `start`, perhaps converted or moved, as `follow` says: each with its uses.
@@ -258,6 +261,15 @@ impl<'g> InputGenerator<'g> {
         };
         let is_root = |id: OperationId| matches!(graph.operation(id).kind, Kind::Sqrt | Kind::Rsqrt | Kind::Log);
         self.reach(value, follow).into_iter().any(|(id, _)| is_root(id))
+    }
+
+    /// Whether a float is compared with something, after nothing but moves.
+    fn is_compared(&self, value: ValueId) -> bool {
+        let kind = |id: OperationId| self.graph.operation(id).kind;
+        let is_move = |id: OperationId, _| {
+            matches!(kind(id), Kind::Convert | Kind::Reshape | Kind::BroadcastInDim | Kind::Transpose | Kind::Slice)
+        };
+        self.reach(value, is_move).into_iter().any(|(id, _)| kind(id) == Kind::Compare)
     }
 
     /// Whether a value is one number for all elements.

@@ -131,9 +131,10 @@ impl Change {
         }
     }
 
-    /// Those that are simpler and no less finite, the simplest first.
-    pub(super) fn simpler(self) -> impl Iterator<Item = Change> {
-        let list = match self.finiteness() {
+    /// Those that are simpler, the simplest first: where infinities and NaN are at work anyway, rather one of them at once
+    /// than an ordinary number that overflows after some steps.
+    pub(super) fn simpler(self, finiteness: Finiteness) -> impl Iterator<Item = Change> {
+        let list = match finiteness {
             Finiteness::Finite => FINITE,
             Finiteness::NotFinite => NOT_FINITE,
         };

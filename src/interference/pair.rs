@@ -34,9 +34,10 @@ pub struct Case<State, Inputs> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finiteness {
-    /// The change is an ordinary number, and no step marked itself as not finite.
+    /// The change is an ordinary number, and all parts of the disturbed run are finite.
     Finite,
-    /// The change is infinite, NaN, or so large that arithmetic may overflow; or a step marked itself.
+    /// The change is infinite, NaN, or so large that arithmetic may overflow; or a part of the disturbed run is infinite or
+    /// NaN, or a step marked itself.
     NotFinite,
 }
 
@@ -76,6 +77,18 @@ pub struct Difference {
     pub undisturbed: Option<u64>,
     /// Its bits in the disturbed run.
     pub disturbed: Option<u64>,
+}
+
+impl Difference {
+    /// The element in the undisturbed and in the disturbed run: the number if it is one, and the bits.
+    pub fn shown(&self) -> [String; 2] {
+        [self.undisturbed, self.disturbed].map(|bits| match (bits, self.bits_of) {
+            (None, _) => "no such element".to_string(),
+            (Some(bits), BitsOf::F32) => format!("{:?} (bits {bits:#010x})", f32::from_bits(bits as u32)),
+            (Some(bits), BitsOf::F64) => format!("{:?} (bits {bits:#018x})", f64::from_bits(bits)),
+            (Some(bits), BitsOf::Other) => format!("{bits} (bits {bits:#x})"),
+        })
+    }
 }
 
 /// What a pair of runs shows.
@@ -125,16 +138,20 @@ pub(super) fn run_two<T: TrainingSystem>(
             step,
             message,
         })?;
-        if probe.saw_not_finite() {
-            outcome.finiteness = Finiteness::NotFinite;
-        }
         outcome.is_excluded |= probe.is_excluded();
         if outcome.is_excluded {
+            // What the steps before showed does not count either: the pair as it was drawn is not one to be asked about.
+            outcome.has_power = false;
             break;
         }
-        let desires = first_difference(step, &system.desires(&undisturbed), &system.desires(&disturbed));
-        outcome.has_power |= desires.is_some();
-        outcome.difference = first_difference(step, &system.beliefs(&undisturbed), &system.beliefs(&disturbed));
+        let beliefs = [&undisturbed, &disturbed].map(|state| system.beliefs(state));
+        let desires = [&undisturbed, &disturbed].map(|state| system.desires(state));
+        // Large rewards overflow after some steps: what comes of that is not what ordinary numbers do.
+        if probe.saw_not_finite() || !beliefs[1].iter().chain(&desires[1]).all(Part::is_finite) {
+            outcome.finiteness = Finiteness::NotFinite;
+        }
+        outcome.has_power |= first_difference(step, &desires).is_some();
+        outcome.difference = first_difference(step, &beliefs);
         if outcome.difference.is_some() {
             break;
         }
@@ -180,11 +197,10 @@ pub(super) fn state_after<T: TrainingSystem>(
 }
 
 /// The first element that differs. A part or an element that only one side has differs too.
-fn first_difference(step: usize, undisturbed: &[Part], disturbed: &[Part]) -> Option<Difference> {
-    let sides = [undisturbed, disturbed];
-    let count = undisturbed.len().max(disturbed.len());
+fn first_difference(step: usize, sides: &[Vec<Part>; 2]) -> Option<Difference> {
+    let count = sides[0].len().max(sides[1].len());
     let [before, after] =
-        (0..count).map(|at| sides.map(|parts| parts.get(at))).find(|[before, after]| before != after)?;
+        (0..count).map(|at| sides.each_ref().map(|parts| parts.get(at))).find(|[before, after]| before != after)?;
     let part = before.or(after)?;
     let [before, after] = [before, after].map(|part| part.map_or(&[][..], |part| &part.bits));
     let shared = before.len().min(after.len());

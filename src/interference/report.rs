@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use serde::{Deserialize, Serialize};
 
 use super::shrink::Shrunk;
-use super::{BitsOf, Difference, Disturbance, Finiteness, Mode, Sent, StepFailure, TrainingSystem, WhichRun};
+use super::{Difference, Disturbance, Finiteness, Mode, Sent, StepFailure, TrainingSystem, WhichRun};
 use crate::render::text::safe;
 use crate::verdict::Route;
 
@@ -131,9 +131,9 @@ pub struct PairedReport {
     pub steps: usize,
     /// Whether only ordinary numbers were tried.
     pub finite_only: bool,
-    /// Pairs whose changes are ordinary numbers.
+    /// Pairs in which all was finite.
     pub finite: Counts,
-    /// Pairs whose changes are infinite, NaN, or so large that arithmetic may overflow, or that a step marked so.
+    /// Pairs whose changes are infinite, NaN, or so large that arithmetic may overflow, or in which a part became so.
     pub not_finite: Counts,
     /// The most numbers that a step was seen to send through the probe.
     pub sent: Sent,
@@ -262,20 +262,10 @@ fn step_failed(f: &mut fmt::Formatter<'_>, failure: &StepFailure) -> fmt::Result
 }
 
 fn place(f: &mut fmt::Formatter<'_>, difference: &Difference, sides: [&str; 2]) -> fmt::Result {
-    let Difference { step, part, element, bits_of, undisturbed, disturbed } = difference;
+    let Difference { step, part, element, .. } = difference;
     writeln!(f, "  where         `{}`, element {element}, after step {step}", safe(part))?;
-    for (side, bits) in sides.into_iter().zip([undisturbed, disturbed]) {
-        writeln!(f, "  {side:<13} {}", number(*bits, *bits_of))?;
+    for (side, shown) in sides.into_iter().zip(difference.shown()) {
+        writeln!(f, "  {side:<13} {shown}")?;
     }
     Ok(())
-}
-
-/// The bits, and the number that they are.
-fn number(bits: Option<u64>, bits_of: BitsOf) -> String {
-    let Some(bits) = bits else { return "no such element".to_string() };
-    match bits_of {
-        BitsOf::F32 => format!("{:?} (bits {bits:#010x})", f32::from_bits(bits as u32)),
-        BitsOf::F64 => format!("{:?} (bits {bits:#018x})", f64::from_bits(bits)),
-        BitsOf::Other => format!("{bits} (bits {bits:#x})"),
-    }
 }

@@ -11,8 +11,8 @@ use super::pair::run_two;
 use super::report::CAUTION;
 use super::shrink::{Budget, Runs, Shrunk, shrink};
 use super::{
-    Case, Change, Counterexample, Counts, Difference, Disturbance, Finiteness, Mode, PairOutcome, PairedOutcome,
-    PairedReport, Sent, StepFailure, StopReason, Target, TrainingSystem,
+    Case, Change, Counterexample, Counts, Disturbance, Finiteness, Mode, PairOutcome, PairedOutcome, PairedReport,
+    Sent, StopReason, Target, TrainingSystem,
 };
 
 /// How many runs are looked at before the first pair.
@@ -82,13 +82,8 @@ pub struct Findings<State, Inputs> {
 
 type CaseOf<T> = Case<<T as TrainingSystem>::State, <T as TrainingSystem>::Inputs>;
 
-/// What ends a search before all pairs are run.
-enum End<T: TrainingSystem> {
-    Failed(StepFailure, CaseOf<T>),
-    NotDeterministic(Difference, CaseOf<T>),
-    NoCase(String),
-    Different(Box<Shrunk<T>>),
-}
+/// What ends a search before all pairs are run: what it came to, and the case.
+type End<T> = Box<(PairedOutcome, Option<CaseOf<T>>)>;
 
 /// Looks for a pair of runs whose beliefs differ: first under changes by ordinary numbers, then under infinities, NaN
 /// and numbers that may overflow, so that a difference which only those make is told as one.
@@ -113,10 +108,7 @@ pub fn search<T: TrainingSystem>(
         // Pairs that only infinities and NaN got through show nothing of ordinary rewards.
         Ok(()) if finite.with_power == 0 => (PairedOutcome::NoPower, None),
         Ok(()) => (PairedOutcome::NoDifference, None),
-        Err(End::Failed(failure, case)) => (PairedOutcome::StepFailed(failure), Some(case)),
-        Err(End::NotDeterministic(difference, case)) => (PairedOutcome::NotDeterministic(difference), Some(case)),
-        Err(End::NoCase(why)) => (PairedOutcome::NoCase { why }, None),
-        Err(End::Different(shrunk)) => (PairedOutcome::Difference(Counterexample::new(&shrunk)), Some(shrunk.case)),
+        Err(end) => *end,
     };
     let report = PairedReport {
         outcome,
@@ -180,9 +172,9 @@ impl<T: TrainingSystem> Search<'_, T> {
 
     fn check_determinism(&mut self, case: &CaseOf<T>) -> Result<(), End<T>> {
         match run_two(self.system, case, None) {
-            Err(failure) => Err(End::Failed(failure, case.clone())),
+            Err(failure) => Err(Box::new((PairedOutcome::StepFailed(failure), Some(case.clone())))),
             Ok((PairOutcome { difference: Some(difference), .. }, _)) => {
-                Err(End::NotDeterministic(difference, case.clone()))
+                Err(Box::new((PairedOutcome::NotDeterministic(difference), Some(case.clone()))))
             }
             Ok((_, sent)) => {
                 self.sent = self.sent.max(sent);
@@ -199,7 +191,8 @@ impl<T: TrainingSystem> Search<'_, T> {
     }
 
     fn draw<S: Strategy>(&mut self, strategy: &S) -> Result<S::Tree, End<T>> {
-        strategy.new_tree(&mut self.runner).map_err(|reason| End::NoCase(reason.to_string()))
+        let tree = strategy.new_tree(&mut self.runner);
+        tree.map_err(|reason| Box::new((PairedOutcome::NoCase { why: reason.to_string() }, None)))
     }
 
     /// Pairs under changes of one kind, until their number or their time is over.
@@ -219,7 +212,7 @@ impl<T: TrainingSystem> Search<'_, T> {
             let case = Case { state, inputs, disturbance, mode: self.options.mode };
             let outcome = match run_two(self.system, &case, Some(&case.disturbance)) {
                 Ok((outcome, _)) => outcome,
-                Err(failure) => return Err(End::Failed(failure, case)),
+                Err(failure) => return Err(Box::new((PairedOutcome::StepFailed(failure), Some(case)))),
             };
             self.count(&outcome, &case);
             let Some(difference) = outcome.difference else { continue };
@@ -258,7 +251,7 @@ impl<T: TrainingSystem> Search<'_, T> {
         let shrunk = shrink(self.system, found, tree, self.sent, Budget { attempts, time }, self.progress);
         match self.check_determinism(&shrunk.case) {
             Err(end) => end,
-            Ok(()) => End::Different(Box::new(shrunk)),
+            Ok(()) => Box::new((PairedOutcome::Difference(Counterexample::new(&shrunk)), Some(shrunk.case))),
         }
     }
 }

@@ -30,6 +30,13 @@ pub(super) struct Shrunk<T: TrainingSystem> {
     pub(super) attempts: u32,
 }
 
+impl<T: TrainingSystem> Shrunk<T> {
+    /// Steps after the difference say nothing.
+    fn end_with_the_difference(&mut self) {
+        self.case.inputs.truncate(self.difference.step + 1);
+    }
+}
+
 /// Makes a case smaller that differs: the change first, then the number of steps, inputs and state, and in the end how
 /// many numbers are changed. A smaller case is no less finite. The tree is where the inputs and the state came from.
 /// `TestRunner::run_one` would do the middle part, but prints.
@@ -42,10 +49,10 @@ pub(super) fn shrink<T: TrainingSystem>(
     progress: &mut dyn FnMut(Progress),
 ) -> Shrunk<T> {
     let mut shrinking = Shrinking { system, best: found, begun: Instant::now(), budget, progress };
+    shrinking.best.end_with_the_difference();
     shrinking.simplify_change();
     shrinking.widen();
     shrinking.shrink_runs(tree);
-    shrinking.drop_steps();
     shrinking.simplify_change();
     shrinking.narrow(sent);
     shrinking.drop_steps();
@@ -79,6 +86,7 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
         if is_taken {
             let attempts = self.best.attempts;
             self.best = Shrunk { case, difference, finiteness: outcome.finiteness, attempts };
+            self.best.end_with_the_difference();
         }
         is_taken
     }
@@ -90,7 +98,8 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
 
     fn simplify_change(&mut self) {
         let now = self.best.case.disturbance.clone();
-        now.change.simpler().any(|change| self.try_disturbance(Disturbance { change, ..now.clone() }));
+        let mut simpler = now.change.simpler(self.best.finiteness);
+        simpler.any(|change| self.try_disturbance(Disturbance { change, ..now.clone() }));
     }
 
     /// In all steps: so that steps can be dropped without losing the one that is disturbed.
@@ -110,10 +119,8 @@ impl<T: TrainingSystem> Shrinking<'_, T> {
         }
     }
 
-    /// Steps after the difference say nothing; steps before the disturbance only make a state.
+    /// Steps before the disturbance only make a state.
     fn drop_steps(&mut self) {
-        let steps = self.best.difference.step + 1;
-        self.best.case.inputs.truncate(steps);
         let Some(step @ 1..) = self.best.case.disturbance.step else { return };
         let case = &self.best.case;
         let Ok(state) = state_after(self.system, case, step) else { return };

@@ -89,4 +89,13 @@ impl Part {
         let bits = numbers.into_iter().map(|number| number.to_bits());
         Part { bits_of: BitsOf::F64, ..Part::new(name, bits) }
     }
+
+    /// Whether no element is an infinity or NaN. Other bits than those of floats always are.
+    pub fn is_finite(&self) -> bool {
+        match self.bits_of {
+            BitsOf::F32 => self.bits.iter().all(|&bits| f32::from_bits(bits as u32).is_finite()),
+            BitsOf::F64 => self.bits.iter().all(|&bits| f64::from_bits(bits).is_finite()),
+            BitsOf::Other => true,
+        }
+    }
 }

@@ -119,7 +119,7 @@ pub(super) fn mixed(word: u64) -> u64 {
 }
 
 /// A tensor as its plan draws it; in every second draw some of the tensors are zero, sparse, large, or zeros and ones: masks
-/// that are open, heads that are new, scores that are at their bound.
+/// that are open, heads that are new, scores that are at their bound. What is compared may lack numbers.
 pub(super) fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tensor<S> {
     let tensor: Tensor<S> = slot.plan.draw(seed, stream);
     let Some(r#type) = &slot.plan.r#type else { return tensor };
@@ -144,6 +144,13 @@ pub(super) fn draw<S: FloatScalar>(slot: &Slot, seed: u64, stream: u64) -> Tenso
         2 if matches!(r#type.element, Element::Float(_)) => edited(&|index, _| if chance(index) { one } else { 0 }),
         3 => match r#type.element {
             Element::Float(kind) => edited(&|_, word| encode_float(kind, 8.0 * decode_float(kind, word))),
+            _ => tensor,
+        },
+        4..7 if slot.plan.is_compared => match r#type.element {
+            Element::Float(kind) => {
+                let nan = encode_float(kind, f64::NAN);
+                edited(&|index, word| if chance(index) && chance(!index) { nan } else { word })
+            }
             _ => tensor,
         },
         _ => tensor,
@@ -171,6 +178,9 @@ enum Edit {
     Whole(usize),
 }
 
+/// Words of some tensors, by position.
+type Words = Vec<(usize, Vec<u64>)>;
+
 /// Tensors that become simpler: zero altogether, then tensor by tensor, then in halves down to single words; what
 /// cannot be zero becomes one or a whole number.
 #[derive(Clone)]
@@ -181,7 +191,7 @@ pub(super) struct BundleTree<S> {
     starts: Vec<usize>,
     open: VecDeque<Edit>,
     /// What was done last, and the words before it.
-    last: Option<(Edit, Vec<(usize, Vec<u64>)>)>,
+    last: Option<(Edit, Words)>,
 }
 
 impl<S: FloatScalar> BundleTree<S> {
@@ -232,7 +242,7 @@ impl<S: FloatScalar> BundleTree<S> {
     /// Does an edit. Whether it changed anything.
     fn apply(&mut self, edit: Edit) -> bool {
         let (range, becomes) = self.target(&edit);
-        let mut before = Vec::new();
+        let mut before = Words::new();
         if !range.is_empty() {
             for tensor in self.tensor_of(range.start)..=self.tensor_of(range.end - 1) {
                 let start = self.starts[tensor];
@@ -323,6 +333,7 @@ mod tests {
                 r#type: Some(TensorShape { shape: shape.to_vec(), element }),
                 bound: Some(5),
                 is_positive: false,
+                is_compared: false,
             },
             is_binary,
         };

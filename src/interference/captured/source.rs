@@ -157,7 +157,7 @@ pub(super) fn made_up<S: FloatScalar>(tensor: &mut Tensor<S>, result: usize, ope
     let Some(element) = tensor.element() else { return };
     let r#type = crate::exec::TensorShape { shape: tensor.shape().to_vec(), element };
     let bound = matches!(element, Element::Signed(_)).then_some(4);
-    let plan = crate::exec::InputPlan { r#type: Some(r#type), bound, is_positive: false };
+    let plan = crate::exec::InputPlan { r#type: Some(r#type), bound, is_positive: false, is_compared: false };
     *tensor = plan.draw(operands, result as u64);
 }
 
