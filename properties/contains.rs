@@ -47,13 +47,18 @@ fn fail(error: TestError<Recipe>) -> ! {
 }
 
 fn subject_of(recipe: &Recipe) -> Subject {
+    let graph = recipe.graph();
+    let outputs: Vec<String> = graph.outputs().map(|(path, _)| path.to_string()).collect();
+    let inputs = graph.inputs().map(|(path, _)| path.to_string());
+    let pairs = inputs.map(|input| (format!("result.{input}"), input));
     Subject {
         name: format!("{recipe:?}"),
-        graph: recipe.graph(),
+        carried: pairs.filter(|(output, _)| outputs.contains(output)).collect(),
+        is_declared: true,
+        graph,
         scope: "scope:probe_reward".into(),
         sinks: "output:**.beliefs.**".into(),
         data: vec!["input:batch.**".into()],
-        carried: Vec::new(),
     }
 }
 

@@ -34,6 +34,7 @@ fn committed() -> Vec<Committed> {
                 sinks: truth.sinks,
                 data: truth.data,
                 carried: truth.carried,
+                is_declared: false,
             },
         });
     }
@@ -56,6 +57,7 @@ fn committed() -> Vec<Committed> {
                     sinks: text(&truth["sinks"]),
                     data: list("data"),
                     carried: pairs.map(|pair| (text(&pair["output"]), text(&pair["input"]))).collect(),
+                    is_declared: false,
                 },
             });
         }

@@ -21,6 +21,8 @@ pub struct Subject {
     /// Inputs that hold data, as selectors.
     pub data: Vec<String>,
     pub carried: Vec<(String, String)>,
+    /// Whether what is carried is said in any case, and not only where structure does not tell.
+    pub is_declared: bool,
 }
 
 /// For each output which elements are labelled.
@@ -75,7 +77,7 @@ impl Subject {
 
     /// Whether structure tells what is carried.
     fn is_paired(&self) -> bool {
-        self.graph.carried_pairs(&PairingOverride::default()).is_ok()
+        !self.is_declared && self.graph.carried_pairs(&PairingOverride::default()).is_ok()
     }
 
     pub fn carried(&self) -> CarriedPairs {
