@@ -60,7 +60,7 @@ const NOT_BESIDE_A_POLICY: [&str; 5] = ["source", "sink", "within", "assume", "c
 pub(super) enum Format {
     /// For people
     Text,
-    /// For machines: versioned, see fixtures/schema/report.schema.json
+    /// For machines: versioned, with schemas in fixtures/schema
     Json,
 }
 
@@ -175,13 +175,13 @@ pub(super) enum ModeArgument {
 
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Runs the very step that `check` reads, twice: all inputs equal, and in the second run every value that leaves the source is
-changed (shifted, scaled, replaced, made inf or NaN). If a bit of a sink differs, that is a leak, and it is made as small as
-it goes and written to a file. If none differs, that is no proof: `check` gives one. A pair in which the change reaches no
-output at all shows nothing, and is not counted as passed.
+Runs the very step that `check` reads, twice: all inputs equal, and in the second run every value that leaves the source \
+is changed (shifted, scaled, replaced, made inf or NaN). If a bit of a sink differs, that is a leak, and it is made as \
+small as it goes and written to a file. If none differs, that is no proof: `check` gives one. A pair in which the change \
+reaches no output at all shows nothing, and is not counted as passed.
 
-Inputs are made up from the seed: indices in range, second moments not negative; the optimizer's state is never fresh. What
-cannot be run, such as a callback into Python, gives made-up numbers that depend on its operands.
+Inputs are made up from the seed: indices in range, second moments not negative; the optimizer's state is never fresh. \
+What cannot be run, such as a callback into Python, gives made-up numbers that depend on its operands.
 
 Examples
   openloop test step.mlir --source scope:probe_reward --sink 'output:**.beliefs.**'
@@ -189,7 +189,7 @@ Examples
   openloop test step.mlir --policy openloop.toml --mode free     over the environment edges of the policy too
   openloop replay openloop-counterexample.json step.mlir         the same two runs again
 
-Exit codes: 0 no difference, and the changes did reach other outputs; 1 a sink differs; 2 usage, input or I/O, or an
+Exit codes: 0 no difference, and the changes did reach other outputs; 1 a sink differs; 2 usage, input or I/O, or an \
 operation that cannot be run; 3 no power, or nothing matched.")]
 pub(super) struct TestArguments {
     /// StableHLO text or the JSON form of a graph; `-` is standard input. Not needed if the policy names its graphs
