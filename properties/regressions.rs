@@ -16,8 +16,16 @@ fn what_was_wrong_once_stays_right() {
     for case in &cases {
         let text = |key: &str| case[key].as_str().unwrap_or_else(|| panic!("{key}"));
         let graph = corpus::graph(&folder.join(text("file")));
-        let select = |key: &str| vec![Selector::parse(text(key)).expect("a selector")];
-        let policy = FlowPolicy::from_flags(select("source"), select("sink"), None, Vec::new()).expect("a policy");
+        let policy = match case.get("policy") {
+            Some(_) => {
+                let bytes = corpus::bytes(&folder.join(text("policy")));
+                FlowPolicy::parse(&String::from_utf8(bytes).expect("text")).expect("a policy")
+            }
+            None => {
+                let select = |key: &str| vec![Selector::parse(text(key)).expect("a selector")];
+                FlowPolicy::from_flags(select("source"), select("sink"), None, Vec::new()).expect("a policy")
+            }
+        };
         let graphs = [NamedGraph { name: graph.name(), file: text("file"), graph: &graph }];
         let report = run(&graphs, &policy, Date::from_unix_seconds(0), true).expect("a report");
         for entry in &report.invariants {

@@ -222,9 +222,7 @@ impl<'a> Reader<'a> {
         let (kind, position) = (open.kind, open.position);
         self.close_operation(open)?;
         if kind == OperationKind::Reduce && self.is_compact_reduce(position) {
-            // The pretty form does not print these locations, so they are no part of the graph.
-            let location = self.operation_locations[position];
-            self.operation_locations[position + 1..].fill(location);
+            self.compact_reduces.push(position);
         }
         Ok(None)
     }

@@ -50,6 +50,8 @@ struct Reader<'a> {
     locations: Locations<'a>,
     /// Location of each operation, by position.
     operation_locations: Vec<Location>,
+    /// Positions of reduces whose body is one operation, as the pretty form prints with `applies`.
+    compact_reduces: Vec<usize>,
     /// Location and attribute name of each input of each function, in order.
     input_names: Vec<Vec<(Location, Option<Box<str>>)>>,
     /// What the names in sight stand for.
@@ -83,6 +85,7 @@ pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
         attributes_by_text: FxHashMap::default(),
         locations: Locations::new(),
         operation_locations: Vec::new(),
+        compact_reduces: Vec::new(),
         input_names: Vec::new(),
         names: Names::default(),
         declared: Vec::new(),
@@ -120,6 +123,16 @@ impl<'a> Reader<'a> {
 
     /// Puts places, scopes and input names where the text only had references.
     fn resolve_locations(&mut self) {
+        // The pretty form does not print where the body of such a reduce stands, so that is no part of the graph, unless it
+        // is in another scope: a source may begin there.
+        for reduce in std::mem::take(&mut self.compact_reduces) {
+            let location = self.operation_locations[reduce];
+            let [own, inner] = [location, self.operation_locations[reduce + 1]]
+                .map(|location| self.locations.origin(&mut self.builder, location).1);
+            if own == inner || inner == self.builder.no_scope() {
+                self.operation_locations[reduce + 1..reduce + 3].fill(location);
+            }
+        }
         for (position, location) in std::mem::take(&mut self.operation_locations).into_iter().enumerate() {
             if location != Location::UNKNOWN {
                 let (place, scope) = self.locations.origin(&mut self.builder, location);

@@ -8,7 +8,7 @@ use super::resolve::Resolver;
 /// So deep is looked.
 const DEEPEST: usize = 64;
 
-/// Whether no element is negative, whatever the inputs are (NaN apart).
+/// Whether no element is negative or minus zero, whatever the inputs are (NaN apart): what divides by minus zero turns its sign.
 pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bool {
     // A stack of what has to be shown; every entry must hold. Where one of two would do, the likelier is taken.
     let mut open = vec![(place, 0)];
@@ -35,7 +35,9 @@ pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bo
             None => false,
         };
         let fine = match graph.operation(operation).kind {
-            Kind::Abs | Kind::Exponential | Kind::Logistic | Kind::Sqrt | Kind::Rsqrt | Kind::Square => true,
+            Kind::Abs | Kind::Exponential | Kind::Logistic | Kind::Square => true,
+            // Of minus zero they are minus zero and minus infinity.
+            Kind::Sqrt | Kind::Rsqrt => need(0),
             Kind::Constant => constant_is_not_negative(graph, operation),
             Kind::Multiply if is_square(resolver, place) => true,
             Kind::Multiply | Kind::Add | Kind::Divide | Kind::Minimum => need(0) && need(1),

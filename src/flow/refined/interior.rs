@@ -101,6 +101,14 @@ impl<'m, 'g> Interiors<'m, 'g> {
             numbers.push(graph.arguments(*region).len() as u32);
         }
         for inner in graph.operations_inside(operation).iter() {
+            // Where an inner region ends is part of what it says.
+            numbers.push(graph.regions_of(inner).len() as u32);
+            for region in graph.regions_of(inner) {
+                numbers.push(graph.operations_directly_in(*region).count() as u32);
+                numbers.push(graph.arguments(*region).len() as u32);
+                let types = graph.arguments(*region).iter().map(|argument| graph.value(argument).r#type.index() as u32);
+                numbers.extend(types);
+            }
             let facts = graph.operation(inner);
             if facts.kind == OperationKind::Unknown || self.transfer.opacity(inner).is_opaque() {
                 return None;

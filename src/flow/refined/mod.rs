@@ -31,7 +31,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
 
-use super::{Crossings, Port, Sources, Strength, System};
+use super::{Crossing, Crossings, Port, Sources, Strength, System};
 use crate::graph::{OperationId, ValueId};
 use crate::lattice::{Elements, Guard};
 use crate::transfer::mutant::{Slip, slips};
@@ -188,7 +188,10 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
             let possible = matches!(crossing.link, Link::Cross(_, None));
             let state = &mut state[crossing.to.graph][crossing.to.position];
             let Some(input) = system.input_value(crossing.to) else { continue };
+            // The world outside answers as it likes: a part that goes out comes back as any other.
+            let is_answered = matches!(crossing.link, Link::Cross(Crossing::Environment, _));
             for term in output.terms.iter() {
+                let elements = if is_answered { Elements::All } else { term.elements.clone() };
                 if leak.is_cut(term.node, input) && !slips(Slip::CarriedCutsForgotten) {
                     continue;
                 }
@@ -197,16 +200,16 @@ pub fn refine_from(system: &System<'_>, question: &Question<'_>, begin: &[(Port,
                 let opaque = term.opaque || possible;
                 // The same part, as long as there are few: one that contains it as well would mix their ways.
                 let is_same =
-                    |cover: &&Term| cover.elements == term.elements && cover.guard == guard && cover.opaque == opaque;
+                    |cover: &&Term| cover.elements == elements && cover.guard == guard && cover.opaque == opaque;
                 let same = covers.iter().find(is_same);
-                let contains = |cover: &&Term| cover.elements.contains(&term.elements) && (!cover.opaque || opaque);
+                let contains = |cover: &&Term| cover.elements.contains(&elements) && (!cover.opaque || opaque);
                 let is_full = covers.len() >= MOST_PARTS || pass >= PASSES_BEFORE_WIDENING;
                 let covering = same.or_else(|| is_full.then(|| covers.iter().find(contains)).flatten());
                 if let Some(covering) = covering {
                     leak.edges.push(LeakEdge { from: term.node, to: covering.node, link: crossing.link });
                 } else {
                     changed = true;
-                    let part = (term.elements.clone(), guard, opaque);
+                    let part = (elements, guard, opaque);
                     match pass < PASSES_BEFORE_WIDENING && state.len() < MOST_PARTS {
                         true if state.contains(&part) => {}
                         true => state.push(part),

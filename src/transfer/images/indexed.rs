@@ -157,6 +157,10 @@ impl Context<'_> {
     /// What was there stays, except where one known window is surely overwritten.
     fn scatter_input(&self, inputs: usize) -> Option<Image> {
         let overwritten = || {
+            // With several inputs the body may put what was there in one into the result of another.
+            if inputs != 1 {
+                return None;
+            }
             let [body] = self.graph.regions_of(self.operation) else { return None };
             let update = self.graph.arguments(*body).get(inputs + self.operand)?;
             if self.graph.yields(*body).get(self.operand) != Some(&update) {

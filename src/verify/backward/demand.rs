@@ -10,6 +10,7 @@ use super::rules;
 use super::trace::{Instance, Node, Role, Trace};
 use super::{CutElement, Site};
 use crate::graph::{OperationKind as Kind, TrainingGraph};
+use crate::verdict::Hop;
 
 /// A difference in one of the elements might reach a sink, in a pair of runs where the condition holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,8 +211,10 @@ impl<'t, 'c, 'a> Demands<'t, 'c, 'a> {
                 continue;
             };
             for (input, demands) in wanted {
-                let same = self.trace.values[*input as usize].shape.extents
-                    == self.trace.values[output as usize].shape.extents;
+                // What the world outside answers may depend on all that it was told.
+                let same = edge.hop != Hop::Environment
+                    && self.trace.values[*input as usize].shape.extents
+                        == self.trace.values[output as usize].shape.extents;
                 for demand in demands {
                     // What holds in one step need not hold in another: no condition crosses.
                     if same {

@@ -1,4 +1,4 @@
-//! Which values are never negative (or NaN), by what they are made of.
+//! Which values are never negative or minus zero (NaN apart), by what they are made of.
 
 use super::super::backward::bodies::look_at;
 use super::super::backward::constants::Class;
@@ -6,7 +6,7 @@ use super::super::backward::movement::is_identity;
 use super::super::backward::trace::{Node, Role, Trace};
 use crate::graph::OperationKind as Kind;
 
-/// For each value whether no element of it is below 0.
+/// For each value whether no element of it has the sign bit: a division by minus zero turns the sign.
 pub(super) fn never_negative(trace: &Trace<'_, '_>) -> Vec<bool> {
     let mut known = vec![false; trace.values.len()];
     for node in &trace.nodes {
@@ -24,7 +24,7 @@ fn is_never_negative(trace: &Trace<'_, '_>, node: &Node, result: u32, known: &[b
     }
     if let Some(bits) = value.known.as_ref().and_then(|known| known.scalar()) {
         return match value.shape.class {
-            class if class.is_float() => f64::from_bits(bits) >= 0.0,
+            class if class.is_float() => f64::from_bits(bits).is_sign_positive() && !f64::from_bits(bits).is_nan(),
             class => class.integer(bits).is_some_and(|number| number >= 0),
         };
     }
@@ -45,7 +45,9 @@ fn is_never_negative(trace: &Trace<'_, '_>, node: &Node, result: u32, known: &[b
     };
     match trace.kind(node) {
         kind if is_identity(kind) => is((result - node.results.start) as usize),
-        Kind::Abs | Kind::Square | Kind::Sqrt | Kind::Rsqrt | Kind::Exponential | Kind::Logistic => exact,
+        Kind::Abs | Kind::Square | Kind::Exponential | Kind::Logistic => exact,
+        // Of minus zero they are minus zero and minus infinity.
+        Kind::Sqrt | Kind::Rsqrt => exact && is(0),
         Kind::Multiply => exact && (same(0, 1) || is(0) && is(1)),
         Kind::Add | Kind::Divide => exact && is(0) && is(1),
         Kind::Power => exact && is(0),
