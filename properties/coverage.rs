@@ -184,6 +184,27 @@ const STEPS: &[(&str, &str, &str, &str)] = &[
         "tensor<3x2xf32>",
     ),
     (
+        "stablehlo.all_to_all",
+        "%x: tensor<2x3xf32>",
+        "%r = \"stablehlo.all_to_all\"(%x) <{concat_dimension = 0 : i64, replica_groups = dense<[[0]]> : tensor<1x1xi64>, \
+         split_count = 1 : i64, split_dimension = 1 : i64}> : (tensor<2x3xf32>) -> tensor<2x3xf32>",
+        "tensor<2x3xf32>",
+    ),
+    (
+        "stablehlo.collective_broadcast",
+        "%x: tensor<2x3xf32>",
+        "%r = \"stablehlo.collective_broadcast\"(%x) <{replica_groups = dense<[[0]]> : tensor<1x1xi64>}> : \
+         (tensor<2x3xf32>) -> tensor<2x3xf32>",
+        "tensor<2x3xf32>",
+    ),
+    (
+        "stablehlo.cross-replica-sum",
+        "%x: tensor<2x3xf32>",
+        "%r = \"stablehlo.cross-replica-sum\"(%x) <{replica_groups = dense<[[0]]> : tensor<1x1xi64>}> : \
+         (tensor<2x3xf32>) -> tensor<2x3xf32>",
+        "tensor<2x3xf32>",
+    ),
+    (
         "stablehlo.reduce_scatter",
         "%x: tensor<2x2xf32>",
         "%r = \"stablehlo.reduce_scatter\"(%x) <{replica_groups = dense<[[0]]> : tensor<1x1xi64>, scatter_dimension = 1 : \
@@ -218,9 +239,7 @@ const NOT_PERTURBED: &[(&str, &str)] = &[
     ("stablehlo.rng", "not run: what it makes is hidden state"),
     ("chlo._asin_acos_kernel", "not run: element by element, of complex numbers"),
     ("chlo.broadcast_acos", "not run: element by element"),
-    ("chlo.broadcast_complex", "not run: element by element"),
     ("chlo.ragged_dot", "not run: everything on everything"),
-    ("chlo.scan", "not run: everything on everything"),
     ("stablehlo.einsum", "not run: everything on everything"),
     ("stablehlo.unary_einsum", "not run: everything on everything"),
     ("stablehlo.uniform_dequantize", "not run: element by element"),
