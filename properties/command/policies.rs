@@ -167,3 +167,26 @@ fn a_policy_that_is_no_text_is_an_error() {
     run("nowhere.toml").complains(&["cannot read nowhere.toml"]);
     run(".").complains(&["folder"]);
 }
+
+/// A declared pair that leaves leaves of one type without a partner on both sides: one of them may have been renamed.
+#[test]
+fn a_leaf_that_was_renamed_is_not_silently_left_out() {
+    let folder = Folder::new();
+    folder.write(
+        "renamed.mlir",
+        "module @step {
+  func.func public @main(%a: tensor<2xf32> loc(\"state.w\"), %b: tensor<f32> loc(\"state.temp\"), %s: tensor<f32> loc(\"src\"))
+      -> (tensor<2xf32> {jax.result_info = \"result[0].w\"}, tensor<f32> {jax.result_info = \"result[0].temperature\"}) {
+    %x = stablehlo.broadcast_in_dim %b, dims = [] : (tensor<f32>) -> tensor<2xf32>
+    %w = stablehlo.add %a, %x : tensor<2xf32>
+    return %w, %s : tensor<2xf32>, tensor<f32>
+  }
+}
+",
+    );
+    let question = ["check", "renamed.mlir", "--source", "input:src", "--sink", "output:**.w"];
+    let answer = folder.run(&[&question[..], &["--carried", "result.0=state"]].concat()).ends(2);
+    answer.complains(&["`result.0.temperature` and `state.temp` have the same type and no partner"]);
+    let pairs = ["--carried", "result.0.w=state.w", "--carried", "result.0.temperature=state.temp"];
+    folder.run(&[&question[..], &pairs].concat()).ends(1).quietly();
+}

@@ -218,7 +218,7 @@ pub(super) struct TestArguments {
     /// Also give the exact derivative of every sink, by dual numbers, and where derivatives are lost
     #[arg(long)]
     pub sensitivity: bool,
-    /// Where the smallest difference is written
+    /// Where the smallest difference is written, in place of an earlier one; that of a second entry gets `-2` before the ending
     #[arg(long, value_name = "FILE", default_value = "openloop-counterexample.json")]
     pub save: PathBuf,
     #[command(flatten)]

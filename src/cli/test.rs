@@ -186,7 +186,7 @@ fn mode(said: Option<ModeArgument>, invariant: &Invariant) -> Mode {
     }
 }
 
-/// 1 a difference, 2 nothing can be said since a step cannot be run, 3 nothing was shown.
+/// 2 nothing can be said since a step cannot be run, 1 a difference, 3 nothing was shown; of several the first of these.
 fn exit_code(entries: &[TestEntry], has_unmatched: bool) -> u8 {
     let of_entry = |entry: &TestEntry| match entry.report.outcome {
         PairedOutcome::Difference(_) => 1,
@@ -195,7 +195,7 @@ fn exit_code(entries: &[TestEntry], has_unmatched: bool) -> u8 {
         PairedOutcome::StepFailed(_) | PairedOutcome::NotDeterministic(_) | PairedOutcome::NoCase { .. } => 2,
     };
     let codes: Vec<u8> = entries.iter().map(of_entry).chain(has_unmatched.then_some(3)).collect();
-    [1, 2, 3].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+    [2, 1, 3].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }
 
 /// Runs the pairs of one question.

@@ -115,6 +115,21 @@ pub enum PairingError {
         /// As declared.
         input: PytreePath,
     },
+    /// A declared pair pairs some leaves, and on both sides some of one type are left over.
+    #[error(
+        "carried pair `{output}` -> `{input}`: `{lone_output}` and `{lone_input}` have the same type and no partner; if one \
+         becomes the other, pair them too, and if not, declare `{lone_output}` terminal"
+    )]
+    PartlyPaired {
+        /// As declared.
+        output: PytreePath,
+        /// As declared.
+        input: PytreePath,
+        /// A leaf below the one.
+        lone_output: PytreePath,
+        /// A leaf below the other.
+        lone_input: PytreePath,
+    },
     /// What is declared carried or terminal is no output.
     #[error("what is said of the carried value `{0}` cannot be: no output has this path")]
     NoSuchOutput(PytreePath),
@@ -263,6 +278,10 @@ impl Pairer<'_> {
                 let (output, input) = (output_root.clone(), input_root.clone());
                 return Err(PairingError::NothingPaired { output, input });
             }
+            if let Some((lone_output, lone_input)) = self.left_over(output_root, input_root, &pairs) {
+                let (output, input) = (output_root.clone(), input_root.clone());
+                return Err(PairingError::PartlyPaired { output, input, lone_output, lone_input });
+            }
             let below = self.outputs.iter().filter(|leaf| leaf.path.starts_with(output_root)).count();
             let pairing = Pairing {
                 output: output_root.clone(),
@@ -274,6 +293,31 @@ impl Pairer<'_> {
             self.take(&pairs, pairing);
         }
         Ok(())
+    }
+
+    /// An output and an input below two roots that could be a pair by their type, where neither has a partner: one of them may
+    /// have been renamed. An input that does not come back, or an output whose input the step does not use, is no such case.
+    fn left_over(
+        &self,
+        output_root: &PytreePath,
+        input_root: &PytreePath,
+        pairs: &[(usize, usize)],
+    ) -> Option<(PytreePath, PytreePath)> {
+        let is_lone_output = |(at, leaf): &(usize, &Leaf<'_>)| {
+            let is_paired = self.output_taken[*at] || pairs.iter().any(|(output, _)| output == at);
+            !is_paired && leaf.path.starts_with(output_root)
+        };
+        let is_lone_input = |(at, leaf): &(usize, &Leaf<'_>)| {
+            let is_paired = self.input_taken[*at] || pairs.iter().any(|(_, input)| input == at);
+            !is_paired && leaf.path.starts_with(input_root)
+        };
+        let inputs: Vec<&Leaf<'_>> =
+            self.inputs.iter().enumerate().filter(is_lone_input).map(|(_, leaf)| leaf).collect();
+        let mut outputs = self.outputs.iter().enumerate().filter(is_lone_output).map(|(_, leaf)| leaf);
+        outputs.find_map(|output| {
+            let input = inputs.iter().find(|input| input.r#type == output.r#type)?;
+            Some((output.path.clone(), input.path.clone()))
+        })
     }
 
     /// Pairs the groups of two leaves or more. Gives the inputs that stand alone, each with whether it is a whole

@@ -25,7 +25,7 @@ pub use file::{
     parse_max_channel,
 };
 pub use init::first_policy;
-pub use nearest::{Nearest, nearest};
+pub use nearest::{Nearest, explain_unmatched, nearest};
 pub use selector::{Matched, Selector, SelectorError, Side, sink_group};
 pub use system::SystemEdge;
 pub use waiver::{Waiver, WaiverOutcome, apply_waivers};

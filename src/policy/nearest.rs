@@ -41,6 +41,33 @@ pub fn nearest(selector: &Selector, graph: &TrainingGraph) -> Nearest {
     Nearest { selectors, hints: hints(selector, &core, graph) }
 }
 
+/// That a selector matches nothing in these graphs, what it may have meant, and why.
+pub fn explain_unmatched<'g>(selector: &Selector, graphs: impl IntoIterator<Item = &'g TrainingGraph>) -> String {
+    let mut text = format!("`{}` matches nothing", selector.as_str());
+    let mut hints = Vec::new();
+    let mut near = Vec::new();
+    for graph in graphs {
+        let found = nearest(selector, graph);
+        near.extend(found.selectors);
+        hints.extend(found.hints);
+    }
+    near.dedup();
+    hints.dedup();
+    if !near.is_empty() {
+        text.push_str(&format!("; nearest: {}", near.join(", ")));
+    }
+    for hint in hints {
+        text.push_str(&format!("; {hint}"));
+    }
+    if selector.side() == Side::Scope {
+        text.push_str(
+            "; a scope that only adds, converts or reshapes may leave no operation: end it with \
+             `score = jax.lax.optimization_barrier(score)`",
+        );
+    }
+    text
+}
+
 /// The name that is nearest to the wanted one, if any is near at all.
 pub(super) fn nearest_name<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.map(|name| (score(wanted, name), name)).filter(|((_, distance), _)| *distance <= reach(wanted));

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::flow::{Crossing, Phases, Sources, System};
 use crate::graph::{CarriedPairs, Digest, PairingError, PairingOverride, PytreePath, Reading, TrainingGraph};
-use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, Side, nearest};
+use crate::policy::{Date, FlowPolicy, Matched, PolicyError, Selector, explain_unmatched};
 use crate::verdict::*;
 
 /// A graph, with the name that a policy calls it by and the file that it came from.
@@ -231,29 +231,8 @@ impl<'a> Run<'a> {
     }
 
     fn explain_unmatched(&self, selector: &Selector) -> String {
-        let mut text = format!("`{}` matches nothing", selector.as_str());
-        let mut hints = Vec::new();
-        let mut near = Vec::new();
-        for named in self.graphs.iter().filter(|named| selector.applies_to(named.name)) {
-            let found = nearest(selector, named.graph);
-            near.extend(found.selectors);
-            hints.extend(found.hints);
-        }
-        near.dedup();
-        hints.dedup();
-        if !near.is_empty() {
-            text.push_str(&format!("; nearest: {}", near.join(", ")));
-        }
-        for hint in hints {
-            text.push_str(&format!("; {hint}"));
-        }
-        if selector.side() == Side::Scope {
-            text.push_str(
-                "; a scope that only adds, converts or reshapes may leave no operation: end it with \
-                 `score = jax.lax.optimization_barrier(score)`",
-            );
-        }
-        text
+        let applies = self.graphs.iter().filter(|named| selector.applies_to(named.name));
+        explain_unmatched(selector, applies.map(|named| named.graph))
     }
 
     fn sources(&self, resolved: &Resolved) -> Sources {

@@ -191,7 +191,13 @@ impl<'a> Claim<'a> {
         }
         let digests: Vec<Digest> = graphs.iter().map(|graph| graph.digest()).collect();
         if graphs.is_empty() || digests != certificate.digests {
-            return Err(vec!["the certificate is for other graphs: the digests differ".into()]);
+            let other = (0..graphs.len()).find(|at| certificate.digests.get(*at) != digests.get(*at));
+            let which = match other.filter(|_| digests.len() == certificate.digests.len()) {
+                Some(at) if digests.len() > 1 => format!("the digest of graph {} of {} differs", at + 1, digests.len()),
+                Some(_) => "the digests differ".to_string(),
+                None => format!("it names {}, and there are {}", certificate.digests.len(), digests.len()),
+            };
+            return Err(vec![format!("the certificate is for other graphs: {which}")]);
         }
         let names = &certificate.names;
         let unique = names.iter().enumerate().all(|(position, name)| !names[..position].contains(name));

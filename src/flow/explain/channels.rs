@@ -10,19 +10,19 @@
 //! - *content*: anything else.
 
 use fixedbitset::FixedBitSet;
-use rustc_hash::FxHashMap;
 
+use super::norms::NormCheck;
 use super::resolve::Resolver;
 use super::scale::{Outcome, ScaleCheck};
+use super::selection::selecting_edges;
 use super::signs::is_never_negative;
 use super::{Incoming, is_copy, nodes_of, operation_at};
 use crate::flow::refined::{Leak, Link, Origin, Place};
-use crate::flow::slice::Slice;
-use crate::flow::{Crossings, Port, System, backward_slice, forward_slice};
+use crate::flow::{Port, System};
 use crate::graph::OperationKind as Kind;
 use crate::network::{Dominators, Network};
 use crate::transfer::Dependence;
-use crate::verdict::{Channel, Within};
+use crate::verdict::Channel;
 
 /// So many scalars on the way are tried as the factor.
 const MOST_FACTORS: usize = 4;
@@ -55,7 +55,6 @@ pub struct Channels<'l, 'g> {
     /// The leak without both.
     network: Network,
     dominators: Dominators,
-    norms: FxHashMap<u32, Slice>,
     /// The tests behind what is carried as timing.
     carried_tests: Vec<u32>,
 }
@@ -78,7 +77,6 @@ impl<'l, 'g> Channels<'l, 'g> {
             beyond_selection: FixedBitSet::new(),
             dominators: Dominators::new(&network, &[]),
             network,
-            norms: FxHashMap::default(),
             carried_tests: Vec::new(),
         };
         channels.find_timing(sinks);
@@ -332,7 +330,7 @@ impl<'l, 'g> Channels<'l, 'g> {
                 Outcome::Scale(..) if !is_never_negative(&self.resolver, place) => {
                     why = "the factor may be negative, so it can turn the update round";
                 }
-                Outcome::Scale(met, _) if !self.is_made_of(factor, place, &met) => {
+                Outcome::Scale(met, _) if !self.is_norm_of(factor, &met) => {
                     why = "the factor is no norm of gradients that include the sink's own";
                 }
                 Outcome::Scale(..) => {
@@ -374,15 +372,11 @@ impl<'l, 'g> Channels<'l, 'g> {
             && super::capacity::bits_into(self.system, self.leak, &outputs, factor) <= 1
     }
 
-    /// Whether a factor is made of every tensor that it scales.
-    fn is_made_of(&mut self, factor: u32, place: Place, tensors: &[Place]) -> bool {
-        let graph = self.resolver.graph_position(place);
-        let slice = self
-            .norms
-            .entry(factor)
-            .or_insert_with(|| backward_slice(self.system, Crossings::within(Within::Step), [(graph, place.value)]));
-        !tensors.is_empty()
-            && tensors.iter().all(|tensor| slice.contains(self.resolver.graph_position(*tensor), tensor.value))
+    /// Whether a factor is a norm of every tensor that it scales.
+    fn is_norm_of(&self, factor: u32, tensors: &[Place]) -> bool {
+        let Channels { system, leak, resolver, incoming, .. } = self;
+        let check = NormCheck { system, leak, resolver, incoming };
+        !tensors.is_empty() && tensors.iter().all(|tensor| check.includes(factor, *tensor))
     }
 }
 
@@ -392,39 +386,4 @@ fn without(leak: &Leak, some: &FixedBitSet, others: &FixedBitSet) -> Network {
     let kept = edges.filter(|(position, _)| !some.contains(*position) && !others.contains(*position));
     let kept: Vec<(u32, u32)> = kept.map(|(_, edge)| (edge.from, edge.to)).collect();
     Network::new(leak.nodes.len() as u32, &kept)
-}
-
-/// The edges by which a part only says which elements of data are taken.
-fn selecting_edges(system: &System<'_>, leak: &Leak, resolver: &Resolver<'_, '_>, data: &[Port]) -> FixedBitSet {
-    let mut selecting = FixedBitSet::with_capacity(leak.edges.len());
-    if data.is_empty() {
-        return selecting;
-    }
-    let inputs = data.iter().filter_map(|port| Some((port.graph, system.input_value(*port)?)));
-    let descends = forward_slice(system, Crossings::within(Within::Step), inputs);
-    for (position, edge) in leak.edges.iter().enumerate() {
-        if edge.link != Link::Flow(Dependence::Implicit) {
-            continue;
-        }
-        let (Some(to), Some(from)) = (leak.nodes[edge.to as usize].place, leak.nodes[edge.from as usize].place) else {
-            continue;
-        };
-        let Some((graph, operation)) = operation_at(system, leak, edge.to) else { continue };
-        let facts = system.graphs[graph].graph();
-        let picked = match facts.operation(operation).kind {
-            Kind::Gather | Kind::DynamicGather | Kind::DynamicSlice | Kind::TorchIndexSelect => 0,
-            // Elements of one operand in the order of another.
-            Kind::Sort => match facts.value(to.value).definition {
-                crate::graph::Definition::Result(_, position) => position as usize,
-                crate::graph::Definition::Argument(..) => continue,
-            },
-            _ => continue,
-        };
-        let Some(picked) = facts.operands(operation).get(picked).copied() else { continue };
-        let is_other = resolver.used_at(to, picked) != from;
-        if is_other && descends.contains(graph, picked) {
-            selecting.insert(position);
-        }
-    }
-    selecting
 }

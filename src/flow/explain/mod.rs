@@ -8,10 +8,12 @@ mod actions;
 mod advice;
 mod capacity;
 mod channels;
+mod norms;
 mod paths;
 mod repairs;
 mod resolve;
 mod scale;
+mod selection;
 mod signs;
 mod sites;
 #[cfg(all(test, feature = "exec"))]

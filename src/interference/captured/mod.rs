@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use super::{BitsOf, Part, Probe, StepResult, Target, TrainingSystem};
 use crate::exec::{Element, ExecError, FloatScalar, Hook, InputGenerator, Program, Tensor, encode_float};
-use crate::graph::{FloatKind, OperationId, OperationKind, TrainingGraph};
+use crate::graph::{FloatKind, OperationId, TrainingGraph};
 use crate::verdict::{Hop, Within};
 use draw::{Draws, DrawsOf, Slot};
 use source::Exit;
@@ -141,8 +141,7 @@ impl<'g, S: FloatScalar + 'static> CapturedStep<'g, S> {
             let program = Program::<S>::new(graph);
             let program = program.map_err(|error| CapturedError::Graph(format!("{name}: {error}")))?;
             let products = graph.operations().iter_enumerated();
-            let products =
-                products.filter(|(_, operation)| question.finite && operation.kind == OperationKind::Multiply);
+            let products = products.filter(|(_, operation)| question.finite && source::multiplies(operation.kind));
             captured.push(Captured {
                 name: (*name).into(),
                 graph,
@@ -248,7 +247,7 @@ impl<'g, S: FloatScalar + 'static> CapturedStep<'g, S> {
         let hook = hook.with_turns(MOST_TURNS).watching(watched, |id, tensors| {
             if captured.unsupported.contains(&id) {
                 operands.borrow_mut().insert(id, source::fingerprint(tensors));
-            } else if source::zero_meets_infinity(tensors) {
+            } else if source::zero_meets_infinity(captured.graph.operation(id).kind, tensors) {
                 probe.borrow_mut().exclude();
             }
         });

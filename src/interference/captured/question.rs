@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::graph::{CarriedPairs, PairingError, PairingOverride, PytreePath, TrainingGraph};
-use crate::policy::{FlowPolicy, Invariant, PolicyError, Selector};
+use crate::policy::{FlowPolicy, Invariant, PolicyError, Selector, explain_unmatched};
 use crate::verdict::{Assumption, CertificateEdge, Hop, Within};
 
 /// The name that a policy calls a graph by, and the graph.
@@ -116,8 +116,11 @@ pub(super) fn matched(
         let applies = graphs.iter().filter(|(name, _)| selector.applies_to(name));
         applies.into_iter().all(|(_, graph)| selector.resolve(graph).is_empty())
     };
-    let unmatched: Vec<String> =
-        selectors.iter().filter(nothing).map(|selector| format!("`{selector}` matches nothing")).collect();
+    let explained = |selector: &Selector| {
+        let applies = graphs.iter().filter(|(name, _)| selector.applies_to(name));
+        explain_unmatched(selector, applies.map(|(_, graph)| *graph))
+    };
+    let unmatched: Vec<String> = selectors.iter().filter(nothing).map(explained).collect();
     if !unmatched.is_empty() {
         return Err(CapturedError::NothingMatches(unmatched));
     }

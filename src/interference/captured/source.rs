@@ -145,11 +145,23 @@ fn changed<S: FloatScalar>(value: S, kind: FloatKind, target: Target, range: Num
     }
 }
 
-/// Whether a zero meets an infinity or NaN in a product: what the assumption of finite operands excludes.
-pub(super) fn zero_meets_infinity<S: FloatScalar>(operands: &[Tensor<S>]) -> bool {
+/// Whether an operation multiplies elements of its first two operands.
+pub(super) fn multiplies(kind: OperationKind) -> bool {
+    use OperationKind as Kind;
+    matches!(kind, Kind::Multiply | Kind::Dot | Kind::DotGeneral | Kind::Convolution)
+}
+
+/// Whether a zero meets an infinity or NaN in a product: what the assumption of finite operands excludes. Where elements are
+/// summed, any zero counts as meeting any of them: to leave out a pair of runs is no pass.
+pub(super) fn zero_meets_infinity<S: FloatScalar>(kind: OperationKind, operands: &[Tensor<S>]) -> bool {
     let [Tensor::Float(_, a), Tensor::Float(_, b)] = operands else { return false };
-    let is_broken = |a: &S, b: &S| a.value() == 0.0 && !b.value().is_finite();
-    a.shape() == b.shape() && a.iter().zip(b).any(|(a, b)| is_broken(a, b) || is_broken(b, a))
+    let is_zero = |value: &S| value.value() == 0.0;
+    let is_broken = |value: &S| !value.value().is_finite();
+    if kind == OperationKind::Multiply {
+        let meets = |(a, b): (&S, &S)| is_zero(a) && is_broken(b) || is_broken(a) && is_zero(b);
+        return a.shape() == b.shape() && a.iter().zip(b).any(meets);
+    }
+    a.iter().any(is_broken) && b.iter().any(is_zero) || b.iter().any(is_broken) && a.iter().any(is_zero)
 }
 
 /// Results that stand for what nobody can run: a made-up function of the operands, different wherever they are.

@@ -126,6 +126,11 @@ impl Known {
         self.data.get(self.position.at(index)?).copied()
     }
 
+    /// Whether all elements that it is made of pass.
+    pub fn all(&self, passes: impl Fn(u64) -> bool) -> bool {
+        self.data.iter().all(|bits| passes(*bits))
+    }
+
     pub fn constant(dense: &Dense, shape: &Shape) -> Option<Known> {
         let extents = shape.extents.as_deref()?;
         let Text::Inline(text) = &dense.elements else { return None };

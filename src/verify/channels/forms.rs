@@ -10,6 +10,7 @@ use super::super::backward::demand::described;
 use super::super::backward::trace::{Instance, Node, Role, Trace, Value};
 use super::super::backward::{self, Allowed, CutElement};
 use super::form::{Amounts, End, Form, Pivots, What, united};
+use super::norms::Norms;
 use super::reach::{between, first_reached, needed};
 use super::signs::never_negative;
 use crate::graph::OperationKind as Kind;
@@ -24,6 +25,7 @@ pub(super) struct Forms<'t, 'c, 'a> {
     /// Whether a value lies between a pivot and a sink.
     pub is_between: Vec<bool>,
     pub never_negative: Vec<bool>,
+    pub norms: Norms<'t, 'c, 'a>,
     /// For each graph and input whether it is declared data.
     data: &'t [Vec<usize>],
     /// For each value that is a pivot which one.
@@ -61,6 +63,7 @@ pub(super) fn check(
     let mut forms = Forms {
         is_between: between(&trace, &proof.demanded),
         never_negative: never_negative(&trace),
+        norms: Norms::new(&trace),
         trace: &trace,
         data,
         pivots,
@@ -373,40 +376,35 @@ impl Forms<'_, '_, '_> {
         })
     }
 
+    /// Whether an input is declared data.
+    pub fn is_declared(&self, graph: usize, input: usize) -> bool {
+        self.data.get(graph).is_some_and(|data| data.contains(&input))
+    }
+
     /// How many pivots are not tests.
     fn factors(&self, pivots: &Pivots) -> usize {
-        pivots.iter().filter(|pivot| !self.is_truth[**pivot]).count()
+        let numbers = self.truths_as_numbers();
+        pivots.iter().filter(|pivot| !self.is_truth[**pivot] || numbers.contains(pivot)).count()
     }
 
-    /// Whether a tensor is one of those that a factor is made of.
-    pub fn is_made_of(&self, factor: Instance, tensor: u32) -> bool {
-        let needed = needed(self.trace, vec![factor], &[]);
-        needed.iter().zip(&self.trace.values).any(|(needed, value)| *needed && value.number == tensor)
-    }
-
-    /// Whether a value is made of declared data: of these inputs, and of no table that the step brings along.
-    pub fn is_data(&self, value: Instance) -> bool {
-        let needed = needed(self.trace, vec![value], &[]);
-        let mut any = false;
-        for (at, _) in needed.iter().enumerate().filter(|(_, needed)| **needed) {
-            let node = &self.trace.nodes[self.trace.values[at].maker as usize];
-            match node.role {
-                Role::Input(position) if self.data.get(node.graph).is_some_and(|data| data.contains(&position)) => {
-                    any = true;
+    /// The truth values that are made numbers of: 0 and 1 are factors.
+    fn truths_as_numbers(&self) -> Pivots {
+        let class = |value: Instance| self.trace.values[value as usize].shape.class;
+        let mut found = Pivots::new();
+        for node in self.trace.nodes.iter().filter(|node| node.role == Role::Operation) {
+            if node.results.clone().all(|value| class(value) == Class::Boolean) {
+                continue;
+            }
+            let is_select = self.trace.kind(node) == Kind::Select;
+            for operand in node.operands.iter().skip(usize::from(is_select)) {
+                if class(*operand) == Class::Boolean
+                    && let Some(form) = self.get(*operand)
+                {
+                    found.extend(&form.pivots);
                 }
-                Role::Input(_) | Role::Source => return false,
-                Role::Operation => match self.trace.kind(node) {
-                    Kind::Iota | Kind::DynamicIota | Kind::Rng | Kind::RngBitGenerator => return false,
-                    Kind::Constant | Kind::ChloConstant | Kind::ShardyConstant if !self.is_scalar(at as Instance) => {
-                        return false;
-                    }
-                    _ if node.world => return false,
-                    _ => {}
-                },
-                _ => {}
             }
         }
-        any
+        found
     }
 }
 

@@ -9,7 +9,9 @@
 
 mod form;
 mod forms;
+mod norms;
 mod operations;
+mod picks;
 mod reach;
 mod signs;
 #[cfg(test)]

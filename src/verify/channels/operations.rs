@@ -87,37 +87,8 @@ impl Forms<'_, '_, '_> {
             return x.multiple_of.filter(|_| self.is_plainly_uniform(node.operands[factor]));
         }
         let number = self.trace.values[node.operands[tensor] as usize].number;
-        let meets = !is_reached(tensor) && f.uniform && self.is_made_of(node.operands[factor], number);
+        let meets = !is_reached(tensor) && f.uniform && self.norms.includes(node.operands[factor], number);
         meets.then_some(number)
-    }
-
-    /// Whether it picks from data by an index.
-    fn picks(&self, node: &Node, kind: Kind, operands: &[Form]) -> bool {
-        let is_reached = |at: usize| self.is_between[node.operands[at] as usize];
-        let is_index = |at: usize| !is_reached(at) || operands[at].index;
-        let is_data = |at: usize| match is_reached(at) {
-            true => operands[at].single().is_some_and(|end| end.by.selection),
-            false => self.is_data(node.operands[at]),
-        };
-        let indices = match kind {
-            Kind::Gather | Kind::TorchIndexSelect | Kind::DynamicGather => 1..operands.len(),
-            Kind::DynamicSlice => 1..operands.len(),
-            _ => return false,
-        };
-        // Where the indices are no pivots, it is an operation like any other.
-        indices.clone().any(|at| is_reached(at) && operands[at].ends.is_err())
-            && indices.clone().all(is_index)
-            && is_data(0)
-    }
-
-    /// Whether a choice puts a constant in place of what was picked out of bounds.
-    fn is_filled(&self, node: &Node, operands: &[Form]) -> bool {
-        let is_constant = |at: usize| {
-            let known = self.trace.values[node.operands[at] as usize].known.as_ref();
-            known.is_some_and(|known| known.scalar().is_some())
-        };
-        let is_picked = |at: usize| operands[at].single().is_some_and(|end| end.by.selection);
-        operands[0].index && (is_picked(1) && is_constant(2) || is_constant(1) && is_picked(2))
     }
 
     /// How a result grows with a carried number, if each operand that depends on it grows with a power of it.

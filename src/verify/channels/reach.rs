@@ -18,22 +18,35 @@ pub(super) fn first_reached(claim: &Claim<'_>, cut: Vec<CutElement>) -> Result<V
     let trace = Trace::new(claim, &cut)?;
     let mut is_pivot = vec![false; trace.values.len()];
     trace.cuts.iter().for_each(|(pivot, _)| is_pivot[*pivot as usize] = true);
-    let mut reached = vec![false; trace.values.len()];
-    for node in &trace.nodes {
-        let is_source = match node.role {
-            Role::Source => true,
-            Role::Input(position) => claim.source_inputs[node.graph].contains(&position),
-            _ => false,
-        };
-        node.results.clone().filter(|_| is_source).for_each(|value| reached[value as usize] = true);
-    }
-    spread(&trace, |_| true, |value| !is_pivot[value as usize], &mut reached, !trace.world_sources.is_empty());
+    let reached = from_source(&trace, |value| !is_pivot[value as usize]);
     if (0..cut.len()).any(|position| trace.cuts.iter().all(|(_, known)| *known != position)) {
         return Err("a pivot names an instance of a value that there is not".into());
     }
     let mut first = vec![false; cut.len()];
     trace.cuts.iter().for_each(|(pivot, position)| first[*position] |= reached[*pivot as usize]);
     Ok(cut.into_iter().zip(first).filter(|(_, first)| *first).map(|(cut, _)| cut).collect())
+}
+
+/// For each value whether the source reaches it, by values that hand on.
+pub(super) fn from_source(trace: &Trace<'_, '_>, hands_on: impl Fn(Instance) -> bool) -> Vec<bool> {
+    let mut reached = vec![false; trace.values.len()];
+    for node in &trace.nodes {
+        let is_source = match node.role {
+            Role::Source => true,
+            Role::Input(position) => trace.claim.source_inputs[node.graph].contains(&position),
+            _ => false,
+        };
+        node.results.clone().filter(|_| is_source).for_each(|value| reached[value as usize] = true);
+    }
+    spread(trace, |_| true, hands_on, &mut reached, !trace.world_sources.is_empty());
+    reached
+}
+
+/// For each value whether one of this number is in it.
+pub(super) fn made_of(trace: &Trace<'_, '_>, number: u32) -> Vec<bool> {
+    let mut reached: Vec<bool> = trace.values.iter().map(|value| value.number == number).collect();
+    spread(trace, |_| true, |_| true, &mut reached, false);
+    reached
 }
 
 /// What these values are made of, themselves included. Nothing is followed beyond a value where it stops.

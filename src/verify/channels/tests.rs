@@ -80,7 +80,7 @@ fn accepted(body: &str, channel: Channel, pivots: &[&str]) {
 #[track_caller]
 fn refused(body: &str, channel: Channel, pivots: &[&str], why: &str) {
     let found = refusal(&step(body, "%m, %c"), Within::Step, channel, pivots);
-    assert!(found.contains(why), "{found}");
+    assert!(!found.is_empty() && found.contains(why), "{found}");
 }
 
 #[track_caller]
@@ -160,6 +160,70 @@ fn scale_is_one_factor_of_what_it_is_made_of_and_never_negative() {
     refused(&leak, Channel::Scale, &["sqrt"], "which is a source");
 }
 
+/// A norm of the gradient alone does not make a norm of what it is multiplied by.
+#[test]
+fn a_factor_beside_a_norm_is_content() {
+    let content = "more than a test, a factor or an index";
+    let own = |made: &str, last: &str| {
+        format!(
+            "%sq = stablehlo.multiply %g, %g : tensor<4xf32>
+            %sum = stablehlo.reduce(%sq init: %zero) applies stablehlo.add across dimensions = [0]
+                : (tensor<4xf32>, tensor<f32>) -> tensor<f32>
+            {made}
+            %b = stablehlo.broadcast_in_dim {last}, dims = [] : (tensor<f32>) -> tensor<4xf32>
+            %u = stablehlo.multiply %g, %b : tensor<4xf32>
+            %r = stablehlo.subtract %p, %u : tensor<4xf32>"
+        )
+    };
+    let weighted = "%w = stablehlo.logistic %s : tensor<f32>
+            %m1 = stablehlo.maximum %sum, %half : tensor<f32>
+            %f = stablehlo.divide %w, %m1 : tensor<f32>";
+    refused(&own(weighted, "%f"), Channel::Scale, &["divide"], content);
+    let squared = "%ss = stablehlo.multiply %s, %s : tensor<f32>
+            %f = stablehlo.abs %both : tensor<f32>"
+        .replace(
+            "%f = stablehlo.abs %both",
+            "%both = stablehlo.multiply %ss, %sum : tensor<f32>\n%f = stablehlo.abs %both",
+        );
+    refused(&own(&squared, "%f"), Channel::Scale, &["abs"], content);
+    let added = squared.replace("multiply %ss, %sum", "add %ss, %sum");
+    accepted(&own(&added, "%f"), Channel::Scale, &["abs"]);
+    // A small number that is added to it makes it no sum of gradients.
+    let small = "%w = stablehlo.multiply %s, %sum : tensor<f32>
+            %a = stablehlo.abs %w : tensor<f32>
+            %f = stablehlo.add %a, %half : tensor<f32>";
+    refused(&own(small, "%f"), Channel::Scale, &["add"], content);
+}
+
+/// Truth values that are made 0 and 1 are factors like any other number.
+#[test]
+fn tests_that_become_numbers_are_factors() {
+    let norm = "%sq = stablehlo.multiply %g, %g : tensor<4xf32>
+        %sum = stablehlo.reduce(%sq init: %zero) applies stablehlo.add across dimensions = [0]
+            : (tensor<4xf32>, tensor<f32>) -> tensor<f32>";
+    let factor = |name: &str, test: &str| {
+        format!(
+            "%n{name} = stablehlo.convert {test} : (tensor<i1>) -> tensor<f32>
+            %f{name} = stablehlo.add %n{name}, %sum : tensor<f32>
+            %b{name} = stablehlo.broadcast_in_dim %f{name}, dims = [] : (tensor<f32>) -> tensor<4xf32>"
+        )
+    };
+    let one = format!(
+        "{norm}\n{}\n%u = stablehlo.multiply %g, %b1 : tensor<4xf32>\n%r = stablehlo.subtract %p, %u : tensor<4xf32>",
+        factor("1", "%t")
+    );
+    accepted(&one, Channel::Scale, &["compare"]);
+    let two = format!(
+        "%t2 = stablehlo.is_finite %s : (tensor<f32>) -> tensor<i1>\n{norm}\n{}\n{}
+        %v = stablehlo.multiply %g, %b1 : tensor<4xf32>
+        %u = stablehlo.multiply %v, %b2 : tensor<4xf32>
+        %r = stablehlo.subtract %p, %u : tensor<4xf32>",
+        factor("1", "%t"),
+        factor("2", "%t2")
+    );
+    refused(&two, Channel::Scale, &["compare", "is_finite"], "");
+}
+
 #[test]
 fn what_is_scaled_passes_only_operations_of_optimizers() {
     let scaled = normed("%g", "sqrt", "divide %g, %b");
@@ -201,6 +265,55 @@ fn selection_picks_from_data_and_never_from_a_table() {
         let of = if from.len() == 2 { "tensor<4xf32>" } else { "tensor<8xf32>" };
         refused(&picked(from, of), Channel::Selection, &["convert"], "more than a test, a factor or an index");
     }
+}
+
+/// Every element that may be picked has to be data.
+#[test]
+fn a_table_of_data_and_constants_is_content() {
+    let content = "more than a test, a factor or an index";
+    let with = |part: &str, length: u32| {
+        let size = 8 + length;
+        let table = format!(
+            "{part}\n%all = stablehlo.concatenate %d, %part, dim = 0
+                : (tensor<8xf32>, tensor<{length}xf32>) -> tensor<{size}xf32>\n"
+        );
+        table + &picked("%all", &format!("tensor<{size}xf32>"))
+    };
+    let part = "%part = stablehlo.reverse %d, dims = [0] : tensor<8xf32>";
+    accepted(&with(part, 8), Channel::Selection, &["convert"]);
+    let part = "%part = stablehlo.iota dim = 0 : tensor<100xf32>";
+    refused(&with(part, 100), Channel::Selection, &["convert"], content);
+    let part = "%part = stablehlo.broadcast_in_dim %half, dims = [] : (tensor<f32>) -> tensor<4xf32>";
+    refused(&with(part, 4), Channel::Selection, &["convert"], content);
+    let part = "%part = stablehlo.add %halves, %o : tensor<4xf32>";
+    refused(&with(part, 4), Channel::Selection, &["convert"], content);
+}
+
+/// What is out of bounds may be filled, once, and for no other reason.
+#[test]
+fn a_fill_is_for_what_lies_out_of_bounds() {
+    let filled = |test: &str, then: &str| {
+        let lines = format!(
+            "%bound = stablehlo.constant dense<4> : tensor<i32>
+            %none = stablehlo.constant dense<0> : tensor<i32>
+            %third = stablehlo.constant dense<3> : tensor<i32>
+            {test}
+            %v = stablehlo.select %in, %u, %halves : tensor<i1>, tensor<4xf32>
+            {then}"
+        );
+        picked("%d", "tensor<8xf32>").replace("%v = stablehlo.cosine %u : tensor<4xf32>", &lines)
+    };
+    let inside = "%low = stablehlo.compare GE, %i, %none, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+            %high = stablehlo.compare LE, %i, %bound, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+            %in = stablehlo.and %low, %high : tensor<i1>";
+    accepted(&filled(inside, ""), Channel::Selection, &["convert"]);
+    let equal = "%in = stablehlo.compare NE, %i, %third, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>";
+    refused(&filled(equal, ""), Channel::Selection, &["convert"], "");
+    let elsewhere = inside.replace("%bound, SIGNED", "%third, SIGNED");
+    refused(&filled(&elsewhere, ""), Channel::Selection, &["convert"], "");
+    let again = "%w = stablehlo.select %low, %v, %zeros : tensor<i1>, tensor<4xf32>";
+    let twice = filled(inside, again).replace("subtract %p, %v", "subtract %p, %w");
+    refused(&twice, Channel::Selection, &["convert"], "");
 }
 
 #[test]
