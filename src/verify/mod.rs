@@ -193,9 +193,15 @@ impl<'a> Claim<'a> {
         if graphs.is_empty() || digests != certificate.digests {
             let other = (0..graphs.len()).find(|at| certificate.digests.get(*at) != digests.get(*at));
             let which = match other.filter(|_| digests.len() == certificate.digests.len()) {
-                Some(at) if digests.len() > 1 => format!("the digest of graph {} of {} differs", at + 1, digests.len()),
+                Some(at) if digests.len() > 1 => {
+                    format!("the digests differ, of graph {} of {}", at + 1, digests.len())
+                }
                 Some(_) => "the digests differ".to_string(),
-                None => format!("it names {}, and there are {}", certificate.digests.len(), digests.len()),
+                None => format!(
+                    "the digests differ: it names {}, and there are {}",
+                    certificate.digests.len(),
+                    digests.len()
+                ),
             };
             return Err(vec![format!("the certificate is for other graphs: {which}")]);
         }

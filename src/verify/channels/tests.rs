@@ -311,7 +311,8 @@ fn a_fill_is_for_what_lies_out_of_bounds() {
     refused(&filled(equal, ""), Channel::Selection, &["convert"], "");
     let elsewhere = inside.replace("%bound, SIGNED", "%third, SIGNED");
     refused(&filled(&elsewhere, ""), Channel::Selection, &["convert"], "");
-    let again = "%w = stablehlo.select %low, %v, %zeros : tensor<i1>, tensor<4xf32>";
+    let again = "%twos = stablehlo.constant dense<2.0> : tensor<4xf32>
+            %w = stablehlo.select %low, %v, %twos : tensor<i1>, tensor<4xf32>";
     let twice = filled(inside, again).replace("subtract %p, %v", "subtract %p, %w");
     refused(&twice, Channel::Selection, &["convert"], "");
 }
