@@ -148,12 +148,17 @@ fn draw(group: u32, log_odds: f64, random: &mut Random, range: std::ops::RangeIn
     } else {
         let odds = (-log_odds.abs()).exp();
         let next = |count: u32, mass: f64| mass * odds * f64::from(group - count) / f64::from(count + 1);
-        // From 0 or 1 on; the constant factor does not matter, so the first mass is 1.
-        let mass = (low..high).fold((1.0, 1.0), |(mass, sum), count| {
-            let mass = next(count, mass);
-            (mass, sum + mass)
-        });
-        let mut left = random.unit() * mass.1;
+        // The constant factor does not matter, so the first mass is 1. They rise, then fall for good.
+        let (mut sum, mut mass) = (1.0, 1.0);
+        for count in low..high {
+            let following = next(count, mass);
+            if following < mass && following < sum * f64::EPSILON {
+                break;
+            }
+            mass = following;
+            sum += mass;
+        }
+        let mut left = random.unit() * sum;
         let (mut count, mut mass) = (low, 1.0);
         while count < high && left >= mass {
             left -= mass;
