@@ -351,13 +351,13 @@ Examples
 Exit codes: 0 answered, and `never` is an answer; 2 usage or I/O.")]
 pub(super) struct BudgetArguments {
     /// The share of samples that evade the probe before training, from 0 to 1; 0 means that there is no such plan
-    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
     pub prior: f64,
     /// What an evading plan earns more than an honest one
-    #[arg(long, value_name = "REWARD", value_parser = finite, allow_negative_numbers = true)]
+    #[arg(long, value_name = "REWARD", value_parser = finite, allow_hyphen_values = true)]
     pub reward_gap: f64,
     /// The step size on the logits: rate times reward is a change of a logit in one update
-    #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
     pub learning_rate: f64,
     /// How updates follow from rewards
     #[arg(long, value_enum, default_value_t = LawArgument::Softmax)]
@@ -366,7 +366,7 @@ pub(super) struct BudgetArguments {
     #[arg(long, value_name = "NUMBER", required_if_eq("law", "grpo"), value_parser = clap::value_parser!(u32).range(2..=4096))]
     pub group_size: Option<u32>,
     /// The coefficient of the KL penalty towards the policy before training
-    #[arg(long, value_name = "COEFFICIENT", default_value_t = 0.0, value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "COEFFICIENT", default_value_t = 0.0, value_parser = not_negative, allow_hyphen_values = true)]
     pub kl: f64,
     /// Also say how rare a plan must be to stay unseen in so many samples
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]

@@ -9,8 +9,8 @@ use super::output::ProgressLine;
 use super::{Failure, Outcome, files, output};
 use crate::render::plot;
 use crate::selection::SelectionError;
-use crate::selection::race::{Arrival, Law, Race, Setting};
-use crate::selection::sampling::largest_unseen_share;
+use crate::selection::race::{Arrival, Law, Race, Run, Setting};
+use crate::selection::sampling::{largest_unseen_share, probability_seen};
 
 /// The version of the layout of the JSON report.
 const BUDGET_VERSION: u32 = 1;
@@ -132,6 +132,8 @@ struct Unseen {
     with_50_percent: f64,
     /// At most so large, it stays unseen in 95 of 100.
     with_95_percent: f64,
+    /// The probability that the evading plan itself stays unseen.
+    this_prior: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -227,7 +229,12 @@ fn answer(race: &Race, arguments: &BudgetArguments) -> Result<Budget, SelectionE
         },
         end_share: race.end_share(),
         first_jump: race.first_jump(),
-        unseen: Unseen { samples, with_50_percent: unseen(0.5)?, with_95_percent: unseen(0.95)? },
+        unseen: Unseen {
+            samples,
+            with_50_percent: unseen(0.5)?,
+            with_95_percent: unseen(0.95)?,
+            this_prior: 1.0 - probability_seen(prior, samples as f64)?,
+        },
         simulation: (!runs.runs.is_empty()).then(|| Simulation {
             runs: runs.runs.len() as u32,
             seed: arguments.seed,
@@ -239,7 +246,7 @@ fn answer(race: &Race, arguments: &BudgetArguments) -> Result<Budget, SelectionE
 
 #[derive(Default)]
 struct Runs {
-    runs: Vec<crate::selection::race::Run>,
+    runs: Vec<Run>,
 }
 
 impl Runs {
@@ -257,7 +264,7 @@ impl Runs {
     }
 
     fn unfinished(&self) -> u32 {
-        let ended = |run: &&crate::selection::race::Run| run.arrivals.iter().any(|updates| updates.is_infinite());
+        let ended = |run: &&Run| run.arrivals.iter().any(|updates| updates.is_infinite());
         self.runs.iter().filter(ended).count() as u32
     }
 }

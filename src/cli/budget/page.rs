@@ -80,6 +80,16 @@ fn plain(number: f64) -> String {
     }
 }
 
+/// A share, also one that is nearly everything.
+fn share(share: f64) -> String {
+    let rest = 1.0 - share;
+    match rest {
+        0.0 => "a share of 1".into(),
+        rest if rest < 1e-3 => format!("a share of 1 less {}", plain(rest)),
+        _ => format!("a share of {}", plain(share)),
+    }
+}
+
 fn updates(updates: Updates) -> String {
     match updates {
         // Below that digits are worth something; above, three of them are.
@@ -167,14 +177,16 @@ fn notes(budget: &Budget, width: usize) -> String {
         Boundary::Never => "it is not pushed: it earns no more than the honest plan".into(),
     });
     if budget.setting.kl > 0.0 && !matches!(budget.wins_below_kl, Boundary::Never) {
-        notes.push(format!("with this KL coefficient it comes to rest at a share of {}", plain(budget.end_share)));
+        notes.push(format!("with this KL coefficient it comes to rest at {}", share(budget.end_share)));
     }
     let unseen = &budget.unseen;
     notes.push(format!(
-        "in {} samples a plan stays unseen with 50 % if its prior is at most {}, with 95 % if at most {}",
+        "in {} samples a plan stays unseen with probability 95 % if its prior is at most {}, with 50 % if at most {}; this \
+         one with {} %",
         thousands(unseen.samples.into()),
+        plain(unseen.with_95_percent),
         plain(unseen.with_50_percent),
-        plain(unseen.with_95_percent)
+        plain(100.0 * unseen.this_prior)
     ));
     if let Some(jump) = budget.first_jump.filter(|jump| *jump > LARGE_JUMP) {
         notes.push(format!(
