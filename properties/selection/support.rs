@@ -109,6 +109,6 @@ fn a_prior_of_zero_is_never_seen_and_never_wins() {
         assert_eq!((race.kl_limit(0.5), race.end_share(), race.first_jump()), (Ok(0.0), 0.0, None));
         assert_eq!(race.curve(10), Ok(Vec::new()));
         let run = race.run(&[0.01], 0, 0, 1000).expect("a run");
-        assert_eq!((run.first_seen, run.arrivals, run.pushes), (f64::INFINITY, vec![f64::INFINITY], 0));
+        assert_eq!((run.first_seen, run.arrivals, run.is_gone), (f64::INFINITY, vec![f64::INFINITY], true));
     }
 }

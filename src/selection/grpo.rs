@@ -54,12 +54,16 @@ pub(super) fn mean_group_push(log_odds: f64, log_choose: &[f64]) -> f64 {
     let (log_rare, log_rest) = (rare.ln(), (-rare).ln_1p());
     let group = log_choose.len() - 1;
     let size = group as f64;
-    let mean: f64 = (1..group)
-        .map(|seen| {
-            let (k, rest) = (seen as f64, (group - seen) as f64);
-            (log_choose[seen] + k * log_rare + rest * log_rest).exp() * (k * rest).sqrt()
-        })
-        .sum();
+    let mut mean = 0.0;
+    for seen in 1..group {
+        let (k, rest) = (seen as f64, (group - seen) as f64);
+        let term = (log_choose[seen] + k * log_rare + rest * log_rest).exp() * (k * rest).sqrt();
+        mean += term;
+        // Beyond twice the mean count terms fall by a factor each: what is left is less than a rounding error.
+        if k > 2.0 * rare * size && term < 1e-18 * mean {
+            break;
+        }
+    }
     2.0 * mean / size
 }
 

@@ -78,8 +78,12 @@ impl Updates {
         }
     }
 
-    fn of_run(updates: f64) -> Updates {
-        if updates.is_finite() { Updates::of(Arrival::After(updates)) } else { Updates::Unfinished }
+    fn of_run((updates, is_gone): (f64, bool)) -> Updates {
+        match updates.is_finite() {
+            true => Updates::of(Arrival::After(updates)),
+            false if is_gone => Updates::Never,
+            false => Updates::Unfinished,
+        }
     }
 }
 
@@ -99,12 +103,13 @@ struct Spread {
 }
 
 impl Spread {
-    /// The 5 %, 50 % and 95 % quantiles, each a run that there was. Runs that were ended come last.
-    fn of(mut updates: Vec<f64>) -> Option<Spread> {
-        updates.sort_by(f64::total_cmp);
-        let rank = |part: f64| ((part * updates.len() as f64).ceil() as usize).clamp(1, updates.len()) - 1;
-        let quantile = |part: f64| Updates::of_run(updates[rank(part)]);
-        (!updates.is_empty()).then(|| Spread { low: quantile(0.05), median: quantile(0.5), high: quantile(0.95) })
+    /// The 5 %, 50 % and 95 % quantiles, each a run that there was. Runs that were ended come late, lost plans last.
+    fn of(runs: &[Run], updates: impl Fn(&Run) -> f64) -> Option<Spread> {
+        let mut sorted: Vec<(f64, bool)> = runs.iter().map(|run| (updates(run), run.is_gone)).collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let rank = |part: f64| ((part * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1;
+        let quantile = |part: f64| Updates::of_run(sorted[rank(part)]);
+        (!sorted.is_empty()).then(|| Spread { low: quantile(0.05), median: quantile(0.5), high: quantile(0.95) })
     }
 }
 
@@ -140,7 +145,7 @@ struct Unseen {
 struct Simulation {
     runs: u32,
     seed: u64,
-    /// Runs that were ended before the last share.
+    /// Runs that were ended by the limit, before the last share.
     unfinished: u32,
     /// So often the log odds were moved in a run at most.
     most_pushes: u64,
@@ -163,7 +168,9 @@ pub(super) fn budget(arguments: &BudgetArguments) -> Outcome {
     let failed = |error: SelectionError| Failure::new(format!("these numbers have no answer: {error}"));
     let race = Race::new(setting).map_err(failed)?;
     let budget = answer(&race, arguments).map_err(failed)?;
-    let plot = page::plot(&budget, race.curve(CURVE_POINTS).map_err(failed)?);
+    let is_drawn = arguments.plot.is_some() || arguments.format == Format::Text;
+    let curve = if is_drawn { race.curve(CURVE_POINTS).map_err(failed)? } else { Vec::new() };
+    let plot = page::plot(&budget, curve);
     if let Some(file) = &arguments.plot {
         let plot = plot
             .as_ref()
@@ -182,23 +189,20 @@ pub(super) fn budget(arguments: &BudgetArguments) -> Outcome {
 
 fn answer(race: &Race, arguments: &BudgetArguments) -> Result<Budget, SelectionError> {
     let &Setting { law, prior, gap, rate, kl, group } = race.setting();
-    let mut runs = Runs::default();
     // Without samples every run is the same.
     let count = if group.is_none() { arguments.simulate.min(1) } else { arguments.simulate };
     let most_pushes = MOST_PUSHES / u64::from(count.max(1));
-    if prior > 0.0 {
-        runs.simulate(race, count, arguments.seed, most_pushes)?;
-    }
+    let runs = if prior > 0.0 { simulate(race, count, arguments.seed, most_pushes)? } else { Vec::new() };
     let mut arrivals = Vec::new();
     for (place, share) in SHARES.into_iter().enumerate() {
         let law = Updates::of(race.updates_until(share)?);
-        arrivals.push(ShareArrival { share, law, simulated: Spread::of(runs.arrivals(place)) });
+        arrivals.push(ShareArrival { share, law, simulated: Spread::of(&runs, |run| run.arrivals[place]) });
     }
     let first_seen = match (race.updates_until_seen(0.5)?, race.updates_until_seen(0.95)?) {
         (Some(half), Some(nearly)) => Some(FirstSeen {
             median: Updates::of(half),
             with_95_percent: Updates::of(nearly),
-            simulated: Spread::of(runs.runs.iter().map(|run| run.first_seen).collect()),
+            simulated: Spread::of(&runs, |run| run.first_seen),
         }),
         _ => None,
     };
@@ -235,36 +239,26 @@ fn answer(race: &Race, arguments: &BudgetArguments) -> Result<Budget, SelectionE
             with_95_percent: unseen(0.95)?,
             this_prior: 1.0 - probability_seen(prior, samples as f64)?,
         },
-        simulation: (!runs.runs.is_empty()).then(|| Simulation {
-            runs: runs.runs.len() as u32,
+        simulation: (!runs.is_empty()).then(|| Simulation {
+            runs: runs.len() as u32,
             seed: arguments.seed,
-            unfinished: runs.unfinished(),
+            unfinished: runs.iter().filter(|run| is_unfinished(run)).count() as u32,
             most_pushes,
         }),
     })
 }
 
-#[derive(Default)]
-struct Runs {
-    runs: Vec<Run>,
+/// The runs, each from a stream of numbers of its own.
+fn simulate(race: &Race, count: u32, seed: u64, most_pushes: u64) -> Result<Vec<Run>, SelectionError> {
+    let mut line = ProgressLine::new();
+    let run = |number| {
+        line.show(|| format!("  {number} of {count} runs"));
+        race.run(&SHARES, seed, u64::from(number), most_pushes)
+    };
+    (0..count).map(run).collect()
 }
 
-impl Runs {
-    fn simulate(&mut self, race: &Race, count: u32, seed: u64, most_pushes: u64) -> Result<(), SelectionError> {
-        let mut line = ProgressLine::new();
-        for number in 0..count {
-            line.show(|| format!("  {number} of {count} runs"));
-            self.runs.push(race.run(&SHARES, seed, u64::from(number), most_pushes)?);
-        }
-        Ok(())
-    }
-
-    fn arrivals(&self, place: usize) -> Vec<f64> {
-        self.runs.iter().map(|run| run.arrivals[place]).collect()
-    }
-
-    fn unfinished(&self) -> u32 {
-        let ended = |run: &&Run| run.arrivals.iter().any(|updates| updates.is_infinite());
-        self.runs.iter().filter(ended).count() as u32
-    }
+/// Whether a run was ended by the limit.
+fn is_unfinished(run: &Run) -> bool {
+    !run.is_gone && run.arrivals.iter().any(|updates| updates.is_infinite())
 }

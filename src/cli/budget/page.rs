@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Boundary, Budget, BudgetSetting, MOST_UPDATES, Spread, Updates};
 use crate::render::plot::{Plot, Span, terminal};
-use crate::render::text::{thousands, wrap};
+use crate::render::text::{count, thousands, wrap};
 
 /// A single sighting that moves the log odds by more than this: the law, a mean, says little of a single run.
 const LARGE_JUMP: f64 = 1.0;
@@ -149,7 +149,7 @@ fn table(page: &mut String, budget: &Budget) {
             Some(spread) if runs == 1 => format!("  {}", updates(spread.median)),
             Some(spread) => {
                 let [low, median, high] = [spread.low, spread.median, spread.high].map(updates);
-                format!("  {median} ({low} to {high})")
+                if low == high { format!("  {median}") } else { format!("  {median} ({low} to {high})") }
             }
         };
         let _ = writeln!(page, "  {name:<22}{:>20}{simulated}", updates(law));
@@ -197,10 +197,10 @@ fn notes(budget: &Budget, width: usize) -> String {
     }
     if let Some(simulation) = budget.simulation.as_ref().filter(|simulation| simulation.unfinished > 0) {
         notes.push(format!(
-            "{} of {} runs were ended after {} moves of the odds, before they held 99 %",
+            "ended after {} moves of the odds, before 99 %: {} of {}",
+            thousands(simulation.most_pushes.into()),
             simulation.unfinished,
-            simulation.runs,
-            thousands(simulation.most_pushes.into())
+            count(simulation.runs as usize, "run", "runs")
         ));
     }
     let lines: String = notes.iter().map(|note| bullet(note, width)).collect();

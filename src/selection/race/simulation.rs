@@ -18,6 +18,8 @@ pub struct Run {
     pub arrivals: Vec<f64>,
     /// How often the log odds were moved.
     pub pushes: u64,
+    /// Whether the plan was lost for good: it is so rare that no number says how rare, and nobody samples it again.
+    pub is_gone: bool,
 }
 
 impl Race {
@@ -39,7 +41,12 @@ impl Race {
             targets: &targets,
             log_odds: self.start,
             updates: 0.0,
-            run: Run { first_seen: f64::INFINITY, arrivals: Vec::with_capacity(shares.len()), pushes: 0 },
+            run: Run {
+                first_seen: f64::INFINITY,
+                arrivals: Vec::with_capacity(shares.len()),
+                pushes: 0,
+                is_gone: false,
+            },
         };
         state.note_arrivals();
         match self.setting.group {
@@ -92,6 +99,7 @@ impl State<'_> {
         self.updates = random.trials(-(size * (-self.race.setting.prior).ln_1p()).exp_m1());
         self.run.first_seen = self.updates;
         if !self.updates.is_finite() {
+            self.run.is_gone = true;
             return;
         }
         let seen = draw(group, self.log_odds, random, 1..=group);
@@ -119,7 +127,8 @@ impl State<'_> {
                 self.log_odds += drift * (wait - 1.0);
             }
             if !wait.is_finite() {
-                return; // It is gone, and nobody will see it again.
+                self.run.is_gone = true;
+                return;
             }
             self.updates += wait;
             let seen = draw(group, self.log_odds, random, 1..=group - 1);
