@@ -1,5 +1,6 @@
 //! The command itself: the real binary, in a folder of its own, as a user runs it.
 
+mod budget;
 mod files;
 mod findings;
 mod inputs;

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("network", 0),
     ("graph", 1),
     ("lattice", 1),
+    ("selection", 1),
     ("verdict", 2),
     ("capture", 3),
     ("exec", 3),

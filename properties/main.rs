@@ -43,6 +43,7 @@ mod regressions;
 mod render;
 mod repairs;
 mod rules;
+mod selection;
 #[cfg(feature = "interference")]
 mod sensitivity;
 #[cfg(feature = "exec")]

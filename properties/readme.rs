@@ -20,8 +20,8 @@ fn block<'t>(text: &'t str, mark: &str) -> &'t str {
     &after[..after.find("```").expect("the end of the fence")]
 }
 
-/// What a command of the README prints in this folder; it exits with 1.
-fn assert_prints(folder: &Path, command: &str, prefix: &str, shown: &str) {
+/// What a command of the README prints in this folder, and its exit code.
+fn assert_prints(folder: &Path, command: &str, prefix: &str, shown: &str, code: i32) {
     let arguments = command.strip_prefix(prefix).expect("the command");
     let arguments: Vec<&str> = arguments.split(' ').map(|word| word.trim_matches('\'')).collect();
     let run = Command::new(env!("CARGO_BIN_EXE_openloop"))
@@ -31,7 +31,7 @@ fn assert_prints(folder: &Path, command: &str, prefix: &str, shown: &str) {
         .env_remove("CLICOLOR_FORCE")
         .output()
         .expect("the command runs");
-    assert_eq!(run.status.code(), Some(1));
+    assert_eq!(run.status.code(), Some(code));
     let printed = String::from_utf8(run.stdout).expect("text");
     // The README drops the spaces at the ends of lines.
     let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>();
@@ -42,7 +42,7 @@ fn assert_prints(folder: &Path, command: &str, prefix: &str, shown: &str) {
 fn the_main_command_prints_what_the_readme_shows() {
     let text = readme();
     let (command, shown) = block(&text, "<!-- main -->").split_once('\n').expect("a command and its output");
-    assert_prints(corpus::root(), command, "$ cargo run --release -- ", shown);
+    assert_prints(corpus::root(), command, "$ cargo run --release -- ", shown, 1);
 }
 
 #[test]
@@ -56,7 +56,15 @@ fn a_step_is_run_twice_as_the_readme_shows() {
         std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder that can be made");
         std::fs::write(copy, corpus::bytes(&corpus::root().join(name))).expect("a file that can be written");
     }
-    assert_prints(&folder, command, "$ openloop ", shown);
+    assert_prints(&folder, command, "$ openloop ", shown, 1);
+}
+
+#[test]
+fn a_budget_is_what_the_readme_shows() {
+    let text = readme();
+    let (command, shown) =
+        block(&text, "## Quick start: what selection alone does").split_once('\n').expect("a command");
+    assert_prints(corpus::root(), command, "$ openloop ", shown, 0);
 }
 
 #[test]

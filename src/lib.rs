@@ -16,6 +16,7 @@ pub mod policy;
 pub mod render;
 pub mod report;
 pub mod rules;
+pub mod selection;
 pub mod testing;
 pub mod transfer;
 pub mod verdict;

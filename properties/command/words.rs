@@ -2,7 +2,8 @@
 
 use super::*;
 
-const COMMANDS: [&str; 8] = ["check", "inspect", "init", "verify", "explain", "completions", "test", "replay"];
+const COMMANDS: [&str; 9] =
+    ["check", "inspect", "init", "verify", "explain", "completions", "test", "replay", "budget"];
 
 #[test]
 fn explain_has_a_page_for_every_code_that_it_lists() {

@@ -44,6 +44,8 @@ pub(super) enum Command {
     Test(Box<TestArguments>),
     /// Run a pair again that `test` found
     Replay(ReplayArguments),
+    /// How fast selection finds a plan that evades the probe, by law and by simulation
+    Budget(BudgetArguments),
     /// Re-check a certificate with code that did not make it
     Verify(VerifyArguments),
     /// Explain a code such as OL100
@@ -318,6 +320,94 @@ pub(super) struct RunArguments {
     /// Write the inputs to a file too, those that were made among them
     #[arg(long, value_name = "FILE")]
     pub save_inputs: Option<PathBuf>,
+}
+
+/// How updates follow from rewards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LawArgument {
+    /// Policy gradient on logits: REINFORCE, with the mean of the group as baseline
+    Softmax,
+    /// Natural policy gradient: exponential weights, the replicator
+    Natural,
+    /// Advantages over the standard deviation of the group
+    Grpo,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+No step leaks, and still the probe may lose: a plan that evades it by chance earns more, and is repeated. This says how \
+fast, for one evading plan beside an honest one, by exact laws, and by runs that sample groups. Reward gap and KL are for \
+whole plans, not for tokens.
+
+Laws: softmax moves a rare plan in proportion to its share, natural does not, grpo has no unit of reward: a plan that earns \
+hardly more is pushed as hard. In a group in which all plans are alike nothing is pushed.
+
+Examples
+  openloop budget --prior 1e-6 --reward-gap 0.3 --learning-rate 1 --group-size 8
+  openloop budget --prior 1e-4 --reward-gap 0.3 --learning-rate 0.1 --group-size 16 --law grpo --kl 0.04
+  openloop budget --prior 1e-3 --reward-gap 1 --learning-rate 0.1 --law natural --format json
+  openloop budget --prior 1e-4 --reward-gap 0.5 --learning-rate 0.5 --group-size 8 --plot budget.svg
+
+Exit codes: 0 answered, and `never` is an answer; 2 usage or I/O.")]
+pub(super) struct BudgetArguments {
+    /// The share of samples that evade the probe before training, from 0 to 1; 0 means that there is no such plan
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
+    pub prior: f64,
+    /// What an evading plan earns more than an honest one
+    #[arg(long, value_name = "REWARD", value_parser = finite, allow_hyphen_values = true)]
+    pub reward_gap: f64,
+    /// The step size on the logits: rate times reward is a change of a logit in one update
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
+    pub learning_rate: f64,
+    /// How updates follow from rewards
+    #[arg(long, value_enum, default_value_t = LawArgument::Softmax)]
+    pub law: LawArgument,
+    /// The samples of one update, 2 to 4096, each compared with their mean; without it the gradient is exact
+    #[arg(long, value_name = "NUMBER", required_if_eq("law", "grpo"), value_parser = clap::value_parser!(u32).range(2..=4096))]
+    pub group_size: Option<u32>,
+    /// The coefficient of the KL penalty towards the policy before training
+    #[arg(long, value_name = "COEFFICIENT", default_value_t = 0.0, value_parser = not_negative, allow_hyphen_values = true)]
+    pub kl: f64,
+    /// Also say how rare a plan must be to stay unseen in so many samples
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: u64,
+    /// How many runs are simulated beside the law; 0 for none. Without --group-size one says it all
+    #[arg(long, value_name = "RUNS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub simulate: u32,
+    /// What the runs are drawn from: the same seed, the same runs
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Write a plot to a file, whole or not at all
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Format of what is found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write to a file instead of standard output, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// A number that fits; otherwise what was expected.
+fn number(text: &str, expected: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|&number| fits(number));
+    number.ok_or_else(|| format!("expected {expected}"))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 to 1", |share| (0.0..=1.0).contains(&share))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    number(text, "a finite number", f64::is_finite)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, "a finite number above 0", |number| number.is_finite() && number > 0.0)
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "a finite number, 0 or more", |number| number.is_finite() && number >= 0.0)
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! 2 usage, configuration, input or I/O, 3 vacuous or undetermined. Files are written whole or not at all.
 
 mod arguments;
+mod budget;
 mod check;
 mod files;
 mod output;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(arguments) => test::test(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Budget(arguments) => budget::budget(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Explain(arguments) => show::explain(&arguments),
         Command::Completions(arguments) => show::completions(&arguments),

@@ -14,6 +14,7 @@ pub mod inspect;
 mod inspect_tree;
 pub mod json;
 mod page;
+pub mod plot;
 mod repair;
 mod sections;
 pub mod terminal;
