@@ -18,6 +18,8 @@ mod elements;
 mod exec;
 #[cfg(feature = "exec")]
 mod exec_faults;
+#[cfg(feature = "exec")]
+mod expectations;
 mod floors;
 mod flow;
 mod generate;

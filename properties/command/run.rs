@@ -51,3 +51,51 @@ fn bad_files_are_refused_and_nothing_is_written() {
         assert_eq!(folder.names(), before, "{arguments:?}");
     }
 }
+
+/// Two modules that have a function of one name, one that has another, and one that cannot be read.
+const MODULES: &str = "// RUN: nothing
+// -----
+func.func @same() -> tensor<i32> {
+  %a = stablehlo.constant dense<1> : tensor<i32>
+  return %a : tensor<i32>
+}
+// -----
+module @second {
+  func.func @same() -> tensor<i32> {
+    %a = stablehlo.constant dense<2> : tensor<i32>
+    return %a : tensor<i32>
+  }
+}
+// -----
+func.func @wrong() {
+  %a = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xbf16>
+  check.expect_eq_const %a, dense<[1.0, 3.0]> : tensor<2xbf16>
+  return
+}
+// -----
+func.func @odd() {
+  stablehlo.constant
+}
+";
+
+#[test]
+fn each_module_of_a_file_is_run_and_every_failure_is_told() {
+    let folder = Folder::new();
+    folder.write("four.mlir", MODULES);
+    let answer = folder.run(&["run", "four.mlir", "--entry", "same"]).ends(0);
+    assert_eq!(answer.out, "@same\nresult  i32[]  1\n@same\nresult  i32[]  2\n", "{}", answer.said);
+    let wrong =
+        "four.mlir: check.expect_eq_const in line 17: element [1] is 2.0, expected is 3.0; 1 of 2 elements differ";
+    folder.run(&["run", "four.mlir", "--entry", "@wrong"]).ends(2).complains(&[wrong]);
+    folder.run(&["run", "four.mlir", "--entry", "odd"]).ends(2).complains(&["four.mlir:23:1"]);
+    folder.run(&["run", "four.mlir"]).ends(2).complains(&[wrong, "four.mlir:23:1"]);
+    // It may be in what cannot be read.
+    folder.run(&["run", "four.mlir", "--entry", "none"]).ends(2).complains(&["four.mlir:23:1"]);
+    folder.write("three.mlir", MODULES.replace("  stablehlo.constant\n", "  return\n"));
+    folder.run(&["run", "three.mlir", "--entry", "none"]).ends(2).complains(&["no function `none`", "same", "odd"]);
+    for option in ["-o", "--save-inputs"] {
+        let arguments = ["run", "four.mlir", "--entry", "same", option, "out.npz"];
+        folder.run(&arguments).ends(2).complains(&["2 functions would write their values to one file"]);
+    }
+    assert!(!folder.path("out.npz").exists());
+}

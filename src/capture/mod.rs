@@ -4,6 +4,7 @@
 //! its input beyond a fixed limit, and what it does not understand is an error that names line and column, or an
 //! operation that is kept as unknown. It says nothing about flow.
 
+mod parts;
 mod stablehlo;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::ops::Range;
 
 use crate::graph::{GraphBuilder, GraphFileError, TrainingGraph, TypeId};
 
+pub use parts::{Part, read_parts};
 pub use stablehlo::LARGEST_DEPTH;
 
 /// Why a file cannot be read, and where.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::Failure;
 use super::output::errors_have_color;
-use crate::capture;
+use crate::capture::{self, CaptureError};
 use crate::graph::TrainingGraph;
 use crate::render::{SourceLines, input_error};
 
@@ -50,19 +50,22 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
 /// The graph in a file.
 pub(super) fn read_graph(path: &Path) -> Result<TrainingGraph, Failure> {
     let bytes = read(path)?;
-    capture::read(&bytes).map_err(|error| {
-        let file = path.display().to_string();
-        let text = String::from_utf8_lossy(&bytes);
-        match (&error.span, text) {
-            (Some(span), std::borrow::Cow::Borrowed(text)) => {
-                let help = error.help.as_deref();
-                let title = "this input cannot be read";
-                let color = errors_have_color();
-                Failure::rendered(input_error(title, &file, text, span.clone(), &error.message, help, color))
-            }
-            _ => Failure::new(format!("{file}: {error}")),
+    capture::read(&bytes).map_err(|error| cannot_read(path, &bytes, &error))
+}
+
+/// Why a file cannot be read, with the place.
+pub(super) fn cannot_read(path: &Path, bytes: &[u8], error: &CaptureError) -> Failure {
+    let file = path.display().to_string();
+    let text = String::from_utf8_lossy(bytes);
+    match (&error.span, text) {
+        (Some(span), std::borrow::Cow::Borrowed(text)) => {
+            let help = error.help.as_deref();
+            let title = "this input cannot be read";
+            let color = errors_have_color();
+            Failure::rendered(input_error(title, &file, text, span.clone(), &error.message, help, color))
         }
-    })
+        _ => Failure::new(format!("{file}: {error}")),
+    }
 }
 
 /// Writes a file whole or not at all: to a new file beside it, which then takes its place.

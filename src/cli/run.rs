@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::arguments::RunArguments;
 use super::{Failure, Outcome, files, output};
+use crate::capture::read_parts;
 use crate::exec::values::{FileKind, StoredTensor, StoredTensors, read_tensors, write_tensors};
 use crate::exec::{Element, FloatScalar, InputGenerator, Program, Tensor, TensorShape};
 use crate::graph::{FunctionId, PytreePath, TrainingGraph};
@@ -14,20 +15,88 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     for path in kinds {
         file_kind(path)?;
     }
-    let graph = files::read_graph(&arguments.file)?;
-    let function = match &arguments.entry {
-        None => graph.entry(),
-        Some(name) => function_named(&graph, name)?,
-    };
+    let bytes = files::read(&arguments.file)?;
+    let mut modules = chosen(arguments, &bytes)?;
     let given = arguments.inputs.as_deref().map_or(Ok(StoredTensors::new()), read_inputs)?;
+    if modules.len() == 1 {
+        let (graph, function) = modules.swap_remove(0)?;
+        output::findings(&run_one(arguments, &graph, function, &given)?, None)?;
+        return Ok(0);
+    }
+    if arguments.output.is_some() || arguments.save_inputs.is_some() {
+        let count = modules.len();
+        let message = format!("{count} functions would write their values to one file: choose one with --entry");
+        return Err(Failure::new(message));
+    }
+    let (mut lines, mut failures) = (String::new(), Vec::new());
+    for module in modules {
+        let ran = module.and_then(|(graph, function)| {
+            let results = run_one(arguments, &graph, function, &given)?;
+            Ok(format!("@{}\n{results}", graph.function(function).name))
+        });
+        match ran {
+            Ok(text) => lines.push_str(&text),
+            Err(failure) => failures.push(failure.message),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(Failure::rendered(failures.join("\n")));
+    }
+    output::findings(&lines, None)?;
+    Ok(0)
+}
+
+/// The functions to run: of each module of the file the step itself, or the one of a name. A module that cannot be read is
+/// a failure where it may have such a function.
+fn chosen(
+    arguments: &RunArguments,
+    bytes: &[u8],
+) -> Result<Vec<Result<(TrainingGraph, FunctionId), Failure>>, Failure> {
+    let name = arguments.entry.as_deref().map(|name| name.strip_prefix('@').unwrap_or(name));
+    let (mut found, mut names, mut unread) = (Vec::new(), Vec::new(), None);
+    for part in read_parts(bytes) {
+        match (part.graph, name) {
+            (Ok(graph), None) => {
+                let entry = graph.entry();
+                found.push(Ok((graph, entry)));
+            }
+            (Ok(graph), Some(name)) => match graph.functions().iter().position(|function| &*function.name == name) {
+                Some(position) => found.push(Ok((graph, FunctionId::new(position)))),
+                None => names.extend(graph.functions().iter().map(|function| function.name.to_string())),
+            },
+            (Err(error), name) => {
+                let failure = files::cannot_read(&arguments.file, bytes, &error);
+                let may_have = |name: &str| memchr::memmem::find(part.text, name.as_bytes()).is_some();
+                if name.is_none_or(may_have) { found.push(Err(failure)) } else { unread = unread.or(Some(failure)) }
+            }
+        }
+    }
+    if found.is_empty() {
+        if let Some(failure) = unread {
+            return Err(failure);
+        }
+        names.truncate(20);
+        let name = name.unwrap_or_default();
+        return Err(Failure::new(format!("there is no function `{name}`; there are {}", names.join(", "))));
+    }
+    Ok(found)
+}
+
+/// Runs a function; gives a line for each result.
+fn run_one(
+    arguments: &RunArguments,
+    graph: &TrainingGraph,
+    function: FunctionId,
+    given: &StoredTensors,
+) -> Result<String, Failure> {
     let is_wide = graph.values().ids().any(|value| {
         let element = graph.tensor_type(value).and_then(|tensor| Element::of(&tensor.element));
         matches!(element, Some(Element::Float(kind) | Element::Complex(kind)) if kind.bits() > 32)
     });
     if is_wide {
-        run_as::<f64>(arguments, &graph, function, &given)
+        run_as::<f64>(arguments, graph, function, given)
     } else {
-        run_as::<f32>(arguments, &graph, function, &given)
+        run_as::<f32>(arguments, graph, function, given)
     }
 }
 
@@ -36,7 +105,7 @@ fn run_as<S: FloatScalar>(
     graph: &TrainingGraph,
     function: FunctionId,
     given: &StoredTensors,
-) -> Outcome {
+) -> Result<String, Failure> {
     let file = arguments.file.display();
     let program =
         Program::<S>::of_function(graph, function).map_err(|error| Failure::new(format!("{file}: {error}")))?;
@@ -50,10 +119,7 @@ fn run_as<S: FloatScalar>(
     if let Some(path) = &arguments.output {
         save(path, names, &results)?;
     }
-    let lines: String =
-        names.iter().zip(&results).map(|(name, result)| format!("{}\n", summary(name, result))).collect();
-    output::findings(&lines, None)?;
-    Ok(0)
+    Ok(names.iter().zip(&results).map(|(name, result)| format!("{}\n", summary(name, result))).collect())
 }
 
 /// The inputs of a function: given, or made.
@@ -96,15 +162,6 @@ fn inputs<S: FloatScalar>(
         output::note(&format!("{made} of {} inputs are made up from seed {}", inputs.len(), arguments.seed));
     }
     Ok(inputs)
-}
-
-fn function_named(graph: &TrainingGraph, name: &str) -> Result<FunctionId, Failure> {
-    let name = name.strip_prefix('@').unwrap_or(name);
-    let found = graph.functions().iter().position(|function| &*function.name == name);
-    found.map(FunctionId::new).ok_or_else(|| {
-        let names: Vec<&str> = graph.functions().iter().map(|function| &*function.name).take(20).collect();
-        Failure::new(format!("there is no function `{name}`; there are {}", names.join(", ")))
-    })
 }
 
 fn file_kind(path: &Path) -> Result<FileKind, Failure> {

@@ -4,6 +4,7 @@ use super::attributes::Attributes;
 use super::combine::Body;
 use super::constant::read_constant;
 use super::elementwise::{self, Comparison, Direction, Order};
+use super::expectation;
 use super::instruction::{Combine, Instruction, Lapack, Transform};
 use super::kernels::{
     Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, Transpose, TriangularSolve, Window,
@@ -261,8 +262,12 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         },
         Kind::CustomCall => custom_call(graph, id, attributes)?,
         Kind::Outfeed | Kind::Send => Instruction::Token,
+        _ if kind.is_expectation() => Instruction::Expect(expectation::of_operation(graph, id)?),
         // The reference interpreter's own way to look at a value, which passes unchanged.
         Kind::Unknown if graph.operation_name(id) == "interpreter.probe" => Instruction::Identity,
+        Kind::Unknown if graph.operation_name(id) == "interpreter.run_parallel" => {
+            return Err("it runs several replicas or partitions; only one is run".into());
+        }
         _ => return Err("the interpreter does not have this operation".into()),
     })
 }
@@ -363,6 +368,9 @@ fn custom_call<S: FloatScalar>(
 ) -> Result<Instruction<S>, String> {
     let target = attributes.word("call_target_name").unwrap_or_default();
     let results = graph.results(id);
+    if let Some(expectation) = expectation::of_custom_call(graph, id, target) {
+        return Ok(Instruction::Expect(expectation));
+    }
     let makes_tensors = results.iter().any(|value| graph.tensor_type(value).is_some());
     let config = attributes.inner("mhlo.backend_config").or_else(|_| attributes.inner("backend_config"));
     let character = |name: &str| -> Option<u8> {

@@ -79,6 +79,7 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             Instruction::RandomBits(algorithm) => random_bits(*algorithm, step, operands),
             Instruction::TopK(k) => top_k(operands, *k),
             Instruction::Threefry => threefry(operands),
+            Instruction::Expect(expectation) => expectation.check(&operands),
             Instruction::Lapack(routine) => super::lapack::run(*routine, step, operands),
             _ => one(tensor_operation(step, operands)?),
         }

@@ -2,6 +2,7 @@
 
 use super::combine::Body;
 use super::elementwise::Comparison;
+use super::expectation::Expectation;
 use super::kernels::{
     Algorithm, Convolution, DotDimensions, Gather, Scatter, SelectAndScatter, TriangularSolve, Window,
 };
@@ -192,6 +193,7 @@ pub(super) enum Instruction<S> {
     Inline(RegionId),
     Call(FunctionId),
     Threefry,
+    Expect(Expectation<S>),
     Lapack(Lapack),
     /// It cannot be run: why.
     Unsupported(String),

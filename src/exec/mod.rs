@@ -15,6 +15,7 @@ mod dual;
 mod elementwise;
 mod error;
 mod execute;
+mod expectation;
 mod fill;
 mod format;
 mod inputs;

@@ -281,6 +281,13 @@ operation_kinds! {
     PropagationBarrier "sdy.propagation_barrier" [1] [1] [0];
     ShardingGroup "sdy.sharding_group" [1] [0] [0];
     ShardyReturn "sdy.return" [any] [0] [0];
+    // What a test of an interpreter expects of its values. They make nothing.
+    ExpectAlmostEq "check.expect_almost_eq" [2] [0] [0];
+    ExpectAlmostEqConst "check.expect_almost_eq_const" [1] [0] [0];
+    ExpectClose "check.expect_close" [2] [0] [0];
+    ExpectEq "check.expect_eq" [2] [0] [0];
+    ExpectEqConst "check.expect_eq_const" [1] [0] [0];
+    ExpectSerializedEq "check.expect_serialized_eq" [1] [0] [0];
 }
 
 static BY_NAME: LazyLock<FxHashMap<&'static str, OperationKind>> =
@@ -292,8 +299,25 @@ impl OperationKind {
         match name {
             "call" => OperationKind::Call,
             "return" => OperationKind::FunctionReturn,
+            // Names that older texts have.
+            "check.eq" => OperationKind::ExpectEqConst,
+            "check.almost_eq" => OperationKind::ExpectAlmostEqConst,
+            "stablehlo.square" => OperationKind::Square,
             _ => BY_NAME.get(name).copied().unwrap_or(OperationKind::Unknown),
         }
+    }
+
+    /// Whether it only says what a test expects of its operands.
+    pub fn is_expectation(self) -> bool {
+        matches!(
+            self,
+            OperationKind::ExpectAlmostEq
+                | OperationKind::ExpectAlmostEqConst
+                | OperationKind::ExpectClose
+                | OperationKind::ExpectEq
+                | OperationKind::ExpectEqConst
+                | OperationKind::ExpectSerializedEq
+        )
     }
 
     /// Whether it ends a region.

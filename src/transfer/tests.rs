@@ -202,6 +202,12 @@ const OTHERWISE: &[OperationKind] = {
         ManualComputation,
         NamedComputation,
         ShardingGroup,
+        ExpectAlmostEq,
+        ExpectAlmostEqConst,
+        ExpectClose,
+        ExpectEq,
+        ExpectEqConst,
+        ExpectSerializedEq,
         Scan,
     ]
 };

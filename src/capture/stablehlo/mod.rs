@@ -12,6 +12,7 @@
 mod attributes;
 mod body;
 mod cursor;
+mod expectation;
 mod function;
 mod locations;
 mod names;
@@ -75,8 +76,13 @@ struct Scratch<'a> {
 
 /// Reads a module.
 pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
+    read_from(text, 0, 1)
+}
+
+/// Reads a module that begins at a byte, which is in a line.
+pub(super) fn read_from(text: &str, start: usize, line: u32) -> Result<TrainingGraph, CaptureError> {
     let mut reader = Reader {
-        cursor: Cursor::new(text),
+        cursor: Cursor { text, at: start },
         builder: GraphBuilder::new(""),
         types_by_text: FxHashMap::default(),
         type_aliases: FxHashMap::default(),
@@ -89,12 +95,12 @@ pub(super) fn read(text: &str) -> Result<TrainingGraph, CaptureError> {
         input_names: Vec::new(),
         names: Names::default(),
         declared: Vec::new(),
-        counted: (0, 1),
+        counted: (start, line),
         scratch: Scratch::default(),
     };
     // About one operation in a hundred bytes; what is too little grows, what is too much is not touched.
-    reader.builder.reserve(text.len() / 128);
-    reader.operation_locations.reserve(text.len() / 128);
+    reader.builder.reserve((text.len() - start) / 128);
+    reader.operation_locations.reserve((text.len() - start) / 128);
     reader.file().map_err(|error| error.into_capture_error(text))?;
     reader.resolve_locations();
     reader.builder.finish().map_err(|error| {

@@ -23,6 +23,7 @@ impl<'a> Reader<'a> {
             Kind::ManualComputation => return self.manual_computation(start, name, results).map(Some),
             Kind::NamedComputation => return self.named_computation(start, name, results).map(Some),
             Kind::Scan => return self.scan(start, name, results).map(Some),
+            _ if kind.is_expectation() => return self.expectation(start, name, kind, results).map(|()| None),
             _ if name == "call_indirect" => {
                 return Err(self.cursor.error_from(start, "indirect calls are not supported"));
             }
@@ -681,6 +682,7 @@ pub(super) fn drop_defaults(kind: Kind, entries: &mut Entries) {
             // No `precision` and `precision = []` are one.
             entries.retain(|(name, value)| &**name != "precision_config" || !is_empty(value));
         }
+        kind if kind.is_expectation() => super::expectation::drop_expectation_defaults(entries),
         Kind::Cbrt
         | Kind::Cosine
         | Kind::Exponential

@@ -109,6 +109,7 @@ fn log_plus_one<S: FloatScalar>(z: Complex<S>) -> Complex<S> {
 pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<Complex<S>>>(kind: Kind, visitor: V) -> Option<V::Output> {
     Some(match kind {
         Kind::Add => visitor.visit(|a, b| a + b),
+        Kind::Atan2 => visitor.visit(arc_tangent),
         Kind::Divide => visitor.visit(divide),
         Kind::Maximum => visitor.visit(|a, b| if is_larger(a, b) { a } else { b }),
         Kind::Minimum => visitor.visit(|a, b| if is_larger(b, a) { a } else { b }),
@@ -122,6 +123,13 @@ pub(in crate::exec) fn binary<S: FloatScalar, V: VisitTwo<Complex<S>>>(kind: Kin
 /// The lexicographic order, which is what the specification has for complex numbers.
 fn is_larger<S: FloatScalar>(a: Complex<S>, b: Complex<S>) -> bool {
     if a.re == b.re { a.im > b.im } else { a.re > b.re }
+}
+
+/// `-i log((x + i y) / sqrt(x^2 + y^2))`.
+fn arc_tangent<S: FloatScalar>(y: Complex<S>, x: Complex<S>) -> Complex<S> {
+    let turned = Complex::new(x.re - y.im, x.im + y.re);
+    let angle = log(divide(turned, square_root(x * x + y * y)));
+    Complex::new(angle.im, -angle.re)
 }
 
 fn power<S: FloatScalar>(base: Complex<S>, exponent: Complex<S>) -> Complex<S> {
