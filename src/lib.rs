@@ -16,6 +16,8 @@ pub mod policy;
 pub mod render;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "interference")]
+pub mod systems;
 pub mod testing;
 pub mod transfer;
 pub mod verdict;
