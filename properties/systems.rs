@@ -35,27 +35,18 @@ fn both_readings_agree<S: FloatScalar + 'static>(system: impl System + Clone) {
 
 #[test]
 fn probe_dbg() {
-    use openloop::policy::{Date, FlowPolicy};
-    use openloop::report::{NamedGraph, run};
-    for variant in [TwoBoxVariant::Clean, TwoBoxVariant::MissedDetach, TwoBoxVariant::SharedClip, TwoBoxVariant::PredictsWholeReward, TwoBoxVariant::PrioritisedReplay, TwoBoxVariant::TiedHead, TwoBoxVariant::ZeroedGradients, TwoBoxVariant::MaskPassesGradients, TwoBoxVariant::SplitOptimizers, TwoBoxVariant::RunningStatistics, TwoBoxVariant::SharedBuffer, TwoBoxVariant::SharedFiniteCheck, TwoBoxVariant::CheckpointByReward, TwoBoxVariant::PlateauByReward, TwoBoxVariant::SharedKey, TwoBoxVariant::KeyedStreams] {
-        for acts in [false, true] {
-        let system = TwoBoxes { variant, acts };
-        if variant != TwoBoxVariant::Clean && acts { continue }
-        both_readings_agree::<f32>(system);
-        let graph: TrainingGraph = written_down::<f32>(&system).expect("a graph");
-        let policy = FlowPolicy::parse(&system.question().policy()).unwrap();
-        let t = std::time::Instant::now();
-        let report = run(&[NamedGraph { name: graph.name(), file: graph.name(), graph: &graph }], &policy, Date::from_unix_seconds(0), false).unwrap();
-        println!("== {} ops {} {:?}", graph.name(), graph.operations().len(), t.elapsed());
-        for i in &report.invariants {
-            println!("   {:?} {:?} {:?} bits {:?} rules {:?} reasons {:?}", i.within, i.verdict, i.channel, i.bits_per_step, i.witnesses.iter().map(|w| (w.group.to_string(), w.channel, w.route, w.rule.clone(), w.channel_reason.clone())).collect::<Vec<_>>(), i.reasons);
-            println!("   env {:?}", i.environment.iter().map(|w| (w.group.to_string(), w.channel, w.rule.clone(), w.channel_reason.clone())).collect::<Vec<_>>());
-        }
-        for r in &report.requires { println!("   require {:?}", r.verdict); }
-        let t = std::time::Instant::now();
-        let options = openloop::interference::Options { cases: 60, max_shrink_attempts: 0, mode: if acts { openloop::interference::Mode::Free } else { openloop::interference::Mode::Replay }, ..Default::default() };
-        let found = openloop::interference::search(&OnArrays::<_, f32>::new(system), &options, &mut |_| ()).report;
-        println!("   dyn {} {:?}", match &found.outcome { openloop::interference::PairedOutcome::Difference(c) => format!("difference {:?} {:?} {} {}", c.finiteness, c.route, c.difference.part, c.difference.step), o => format!("{o:?}") }, t.elapsed());
+    for scenario in openloop::scenarios::table() {
+        for case in &scenario.cases {
+            let t = std::time::Instant::now();
+            let found = case.ask(60);
+            let ok = found.as_ref().ok() == Some(&case.expected);
+            println!("{} {} {} {:?}", scenario.id, case.system.name(), if ok { "ok" } else { "XXX" }, t.elapsed());
+            if !ok {
+                println!("   found {found:?}\n   expected {:?}", case.expected);
+                for i in case.report().unwrap().invariants {
+                    println!("   {:?} {:?} {:?}", i.within, i.verdict, i.witnesses.iter().map(|w| (w.group.to_string(), w.channel, w.route, w.rule.clone(), w.channel_reason.clone())).collect::<Vec<_>>());
+                }
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ pub mod render;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "interference")]
+pub mod scenarios;
+#[cfg(feature = "interference")]
 pub mod systems;
 pub mod testing;
 pub mod transfer;

@@ -153,6 +153,15 @@ impl<S: FloatScalar> Tensor for Numbers<S> {
         Numbers(dot_general(self.0.view(), other.0.view(), &dimensions).expect(FITS).into_shared())
     }
 
+    fn row(&self, index: &Self) -> Self {
+        let shape = reduced_shape(self.shape(), &[0]);
+        let last = self.shape()[0] as i64 - 1;
+        let [index] = index.as_slice() else { panic!("an index is a single number") };
+        let at = (index.lost() as i64).clamp(0, last) as usize;
+        let length: usize = shape.iter().product();
+        Numbers(Array::from_shape_vec(IxDyn(&shape), self.as_slice()[at * length..][..length].to_vec()).expect(FITS))
+    }
+
     fn like(&self, number: f64) -> Self {
         Numbers(Array::from_elem(self.0.raw_dim(), <S as Field>::from_f64(number)))
     }
@@ -225,8 +234,7 @@ impl<'p, 'd, S: FloatScalar> Arrays<'p, 'd, S> {
     fn sent(&self, target: Target, numbers: &Numbers<S>) -> Numbers<S> {
         let range: NumberRange = if S::WIDEST.bits() > 32 { f64::RANGE } else { f32::RANGE };
         let mut probe = self.probe.borrow_mut();
-        let mut send =
-            |value: S| probe.change(target, range, || value.value()).map_or(value, <S as Field>::from_f64);
+        let mut send = |value: S| probe.change(target, range, || value.value()).map_or(value, <S as Field>::from_f64);
         let sent = numbers.as_slice().iter().map(|&value| send(value)).collect();
         Numbers(Array::from_shape_vec(numbers.0.raw_dim(), sent).expect(FITS))
     }
@@ -238,6 +246,11 @@ impl<S: FloatScalar> Machine for Arrays<'_, '_, S> {
 
     fn constant(&self, number: f64, shape: &[usize]) -> Numbers<S> {
         Numbers(Array::from_elem(IxDyn(shape), <S as Field>::from_f64(number)))
+    }
+
+    fn count_up(&self, extent: usize) -> Numbers<S> {
+        let numbers = (0..extent).map(|number| <S as Field>::from_f64(number as f64)).collect();
+        Numbers(Array::from_shape_vec(IxDyn(&[extent]), numbers).expect(FITS))
     }
 
     fn scope<R>(&self, _name: &str, body: impl FnOnce() -> R) -> R {

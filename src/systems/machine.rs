@@ -105,6 +105,10 @@ pub trait Tensor: Clone + Sized {
     #[track_caller]
     fn contract(&self, axis: usize, other: &Self, other_axis: usize) -> Self;
 
+    /// What is at one place of the first axis, counted from 0. An index outside is brought to the nearest place.
+    #[track_caller]
+    fn row(&self, index: &Self) -> Self;
+
     /// A constant of this shape.
     #[track_caller]
     fn like(&self, number: f64) -> Self;
@@ -254,6 +258,10 @@ pub trait Machine {
     /// The same number in all places.
     #[track_caller]
     fn constant(&self, number: f64, shape: &[usize]) -> Self::Tensor;
+
+    /// The numbers 0, 1, 2 and so on.
+    #[track_caller]
+    fn count_up(&self, extent: usize) -> Self::Tensor;
 
     /// Everything that `body` does is in a scope of this name.
     fn scope<R>(&self, name: &str, body: impl FnOnce() -> R) -> R;

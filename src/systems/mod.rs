@@ -28,14 +28,24 @@
 //! which parts of its state paired runs compare. Knows no verdicts.
 
 mod arrays;
+mod bandit;
+mod language_model;
 mod learning;
 mod machine;
+mod probe_training;
+mod reference;
+mod routed;
 mod system;
 mod trace;
 mod two_boxes;
 
 pub use arrays::{Arrays, Numbers, Truths};
+pub use bandit::{BanditQuestion, DeceptionBandit};
+pub use language_model::{LanguageModel, LanguageModelQuestion, LanguageModelVariant};
 pub use machine::{Binary, Machine, Mask, Reduce, Relation, Tensor, Unary};
+pub use probe_training::{ProbeTraining, ProbeTrainingQuestion, ProbeTrainingVariant};
+pub use reference::Reference;
+pub use routed::{GradientRouted, RoutedVariant};
 pub use system::{Draw, OnArrays, Question, Slot, System, Tensors};
 pub use trace::{Trace, Traced, TracedMask, written_down};
 pub use two_boxes::{TwoBoxVariant, TwoBoxes};

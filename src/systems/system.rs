@@ -133,12 +133,7 @@ pub trait System {
     fn step<M: Machine>(&self, machine: &M, state: Vec<M::Tensor>, inputs: Vec<M::Tensor>) -> Vec<M::Tensor>;
 
     /// What the world answers to a state, where it listens: the inputs that the step then takes.
-    fn environment<M: Machine>(
-        &self,
-        _machine: &M,
-        _state: &[M::Tensor],
-        inputs: Vec<M::Tensor>,
-    ) -> Vec<M::Tensor> {
+    fn environment<M: Machine>(&self, _machine: &M, _state: &[M::Tensor], inputs: Vec<M::Tensor>) -> Vec<M::Tensor> {
         inputs
     }
 

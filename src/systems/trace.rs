@@ -108,9 +108,10 @@ impl Recorder {
         let Some(location) = location else { return self.builder.no_place() };
         let (file, line, column) = (location.file(), location.line(), location.column());
         let builder = &mut self.builder;
-        *self.places.entry((file, line, column)).or_insert_with(|| {
-            builder.place(Place { file: file.into(), line, column, function: None, caller: None })
-        })
+        *self
+            .places
+            .entry((file, line, column))
+            .or_insert_with(|| builder.place(Place { file: file.into(), line, column, function: None, caller: None }))
     }
 
     /// Notes an error; gives the value if there was none before.
@@ -212,6 +213,7 @@ impl<S> Clone for TracedMask<S> {
 }
 
 const BOOLEAN: &str = "i1";
+const INTEGER: &str = "i32";
 
 impl<S: FloatScalar> Trace<S> {
     fn traced(&self, value: ValueId, shape: Vec<usize>) -> Traced<S> {
@@ -392,6 +394,19 @@ impl<S: FloatScalar> Tensor for Traced<S> {
     }
 
     #[track_caller]
+    fn row(&self, index: &Self) -> Self {
+        assert!(index.shape.is_empty(), "an index is a single number");
+        let shape = reduced_shape(&self.shape, &[0]);
+        let index = self.trace.write(Kind::Convert, &[index.value], &[], INTEGER, Vec::new());
+        let zero = self.trace.recorder.borrow_mut().constant(&typed(&[], INTEGER), "0".into(), Location::caller());
+        let operands: Vec<ValueId> = [self.value, index.value].into_iter().chain(shape.iter().map(|_| zero)).collect();
+        let sizes = [&[1], shape.as_slice()].concat();
+        let attributes = vec![("slice_sizes".into(), integers(sizes.iter().copied()))];
+        let row = self.trace.write(Kind::DynamicSlice, &operands, &sizes, self.element(), attributes);
+        self.trace.write(Kind::Reshape, &[row.value], &shape, self.element(), Vec::new())
+    }
+
+    #[track_caller]
     fn like(&self, number: f64) -> Self {
         self.trace.splat(number, &self.shape)
     }
@@ -428,10 +443,7 @@ impl<S: FloatScalar> Mask for TracedMask<S> {
     fn choose(&self, on_true: &Traced<S>, on_false: &Traced<S>) -> Traced<S> {
         assert_eq!(on_true.shape, on_false.shape, "what is chosen from has one shape");
         let mask = &self.0;
-        assert!(
-            mask.shape.is_empty() || mask.shape == on_true.shape,
-            "a mask has the shape of what it chooses from"
-        );
+        assert!(mask.shape.is_empty() || mask.shape == on_true.shape, "a mask has the shape of what it chooses from");
         let operands = [mask.value, on_true.value, on_false.value];
         mask.trace.write(Kind::Select, &operands, &on_true.shape, on_true.element(), Vec::new())
     }
@@ -444,6 +456,12 @@ impl<S: FloatScalar> Machine for Trace<S> {
     #[track_caller]
     fn constant(&self, number: f64, shape: &[usize]) -> Traced<S> {
         self.splat(number, shape)
+    }
+
+    #[track_caller]
+    fn count_up(&self, extent: usize) -> Traced<S> {
+        let attributes = vec![("iota_dimension".into(), Attribute::Integer(0))];
+        self.write(Kind::Iota, &[], &[extent], S::WIDEST.name(), attributes)
     }
 
     fn scope<R>(&self, name: &str, body: impl FnOnce() -> R) -> R {
@@ -518,7 +536,7 @@ impl<S: FloatScalar> Machine for Trace<S> {
     ) -> Vec<Traced<S>> {
         let location = Location::caller();
         let mut recorder = self.recorder.borrow_mut();
-        let counter = typed(&[], "i32");
+        let counter = typed(&[], INTEGER);
         let [counter_type, boolean] = [&counter, &typed(&[], BOOLEAN)].map(|text| recorder.builder.tensor(text));
         let begin = recorder.constant(&counter, "0".into(), location);
         drop(recorder);

@@ -10,7 +10,7 @@
 //! Backward passes are written out: they are what the question is about.
 
 use super::learning::{Adam, Trained, choose_trained, clip};
-use super::machine::{Machine, Mask, Tensor};
+use super::machine::{Machine, Mask, Reduce, Relation, Tensor, Unary};
 use super::system::{Draw, Question, Slot, System, named_tensors};
 
 /// Moments of a batch.
@@ -19,6 +19,8 @@ const BATCH: usize = 4;
 const SENSES: usize = 6;
 /// Numbers of a belief.
 const WIDTH: usize = 8;
+/// Batches in the replay buffer.
+const REPLAYED: usize = 2;
 /// Steps that a thought goes ahead.
 const AHEAD: usize = 2;
 /// What a reward later is worth now.
@@ -37,14 +39,16 @@ pub enum TwoBoxVariant {
     SharedClip,
     /// The world model predicts the whole reward, with what the probe says.
     PredictsWholeReward,
-    /// What is surprising is learned from again, and surprise is the error of the valence.
+    /// Of two batches in the replay buffer the world model learns from the one that surprised the valence more.
     PrioritisedReplay,
+    /// The same, but a coin decides.
+    UniformReplay,
     /// The valence and the world model's prediction of reward are one vector.
     TiedHead,
-    /// Where the probe fires, desires are trained once more, by an optimizer that holds both boxes: gradients of beliefs are
-    /// zero, their momentum and decay are not.
+    /// Steps of prediction and steps of desire take turns, as the data say. A step of desire is done where the probe fires,
+    /// by an optimizer that holds both boxes: gradients of beliefs are zeroed, their momentum and decay are not.
     ZeroedGradients,
-    /// The same, but gradients of beliefs are not zeroed: the mask of the optimizer passes them on as they are.
+    /// The same, but the mask of the optimizer passes gradients of beliefs on as they are.
     MaskPassesGradients,
     /// The same, by an optimizer that holds the desires alone.
     SplitOptimizers,
@@ -54,9 +58,9 @@ pub enum TwoBoxVariant {
     SharedBuffer,
     /// No box is updated unless all gradients are finite.
     SharedFiniteCheck,
-    /// The world model with the highest reward so far is kept, beside the one that is trained.
+    /// Of two checkpoints of the world model the one is kept in which the reward is higher.
     CheckpointByReward,
-    /// The learning rate of the world model is halved where the reward does not rise.
+    /// The world model is not updated where the reward does not rise.
     PlateauByReward,
     /// Exploration draws from the key that also drops out senses, and how often it draws depends on the reward.
     SharedKey,
@@ -69,8 +73,8 @@ pub enum TwoBoxVariant {
 pub struct TwoBoxes {
     /// What is done otherwise.
     pub variant: TwoBoxVariant,
-    /// Whether the world answers: the friend is seen only where the valence of what is believed is positive. Else all
-    /// that comes is a data set.
+    /// Whether the world answers: where the friend is looked at depends on the valence of what is believed. Else all that
+    /// comes is a data set.
     pub acts: bool,
 }
 
@@ -116,6 +120,20 @@ impl<T> Parameters<T> {
 
     fn beliefs(&self) -> [&T; 5] {
         [&self.encoder, &self.transition, &self.decoder, &self.friend, &self.reward]
+    }
+}
+
+impl<T: Tensor> Batch<T> {
+    /// One batch of several.
+    fn row(&self, index: &T) -> Self {
+        Batch {
+            senses: self.senses.row(index),
+            next_senses: self.next_senses.row(index),
+            friend: self.friend.row(index),
+            task: self.task.row(index),
+            push: self.push.row(index),
+            other_push: self.other_push.row(index),
+        }
     }
 }
 
@@ -190,7 +208,7 @@ fn thought<M: Machine>(machine: &M, beliefs: &M::Tensor, transition: &M::Tensor,
 /// draws from which key.
 fn draw<T: Tensor>(key: &T) -> (T, T) {
     let raw = key.scaled(997.0).shifted(0.123);
-    let next = raw.minus(&raw.unary(super::machine::Unary::Floor));
+    let next = raw.minus(&raw.unary(Unary::Floor));
     (next.clone(), next)
 }
 
@@ -205,19 +223,13 @@ impl TwoBoxes {
         use TwoBoxVariant::*;
         match self.variant {
             RunningStatistics => vec![Slot::new("world_model.running_mean", &[WIDTH], Draw::Signed)],
-            PrioritisedReplay => vec![Slot::new("replay.priorities", &[BATCH], Draw::Share)],
-            CheckpointByReward => vec![
-                Slot::new("best.reward", &[], Draw::Signed),
-                Slot::new("best.world_model.encoder", &[SENSES, WIDTH], Draw::Signed),
-            ],
-            PlateauByReward => {
-                vec![Slot::new("best.reward", &[], Draw::Signed), Slot::new("best.rate", &[], Draw::Size)]
-            }
+            PrioritisedReplay => vec![Slot::new("replay.priorities", &[REPLAYED], Draw::Share)],
+            CheckpointByReward => vec![Slot::new("best.world_model.encoder", &[SENSES, WIDTH], Draw::Signed)],
+            PlateauByReward => vec![Slot::new("best.reward", &[], Draw::Signed)],
             SharedKey => vec![Slot::new("random.key", &[], Draw::Share)],
-            KeyedStreams => vec![
-                Slot::new("random.exploration", &[], Draw::Share),
-                Slot::new("random.dropout", &[], Draw::Share),
-            ],
+            KeyedStreams => {
+                vec![Slot::new("random.exploration", &[], Draw::Share), Slot::new("random.dropout", &[], Draw::Share)]
+            }
             _ => Vec::new(),
         }
     }
@@ -239,7 +251,21 @@ impl System for TwoBoxes {
     }
 
     fn inputs(&self) -> Vec<Slot> {
-        Batch::<()>::slots("")
+        use TwoBoxVariant::*;
+        let mut slots = Batch::<()>::slots("");
+        slots.extend(match self.variant {
+            PrioritisedReplay | UniformReplay => {
+                let buffer = Batch::<()>::slots("replayed.").into_iter();
+                let many = |slot: Slot| Slot { shape: [vec![REPLAYED], slot.shape].concat(), ..slot };
+                buffer.map(many).chain([Slot::new("batch.coin", &[], Draw::Share)]).collect()
+            }
+            CheckpointByReward => vec![Slot::new("checkpoints.encoder", &[2, SENSES, WIDTH], Draw::Signed)],
+            ZeroedGradients | MaskPassesGradients | SplitOptimizers => {
+                vec![Slot::new("batch.is_prediction", &[], Draw::Flag)]
+            }
+            _ => Vec::new(),
+        });
+        slots
     }
 
     fn step<M: Machine>(&self, machine: &M, state: Vec<M::Tensor>, inputs: Vec<M::Tensor>) -> Vec<M::Tensor> {
@@ -251,8 +277,25 @@ impl System for TwoBoxes {
         let second = Parameters::take(&mut state);
         let direction = state.next().expect("a direction of the probe");
         let mut extra: Vec<M::Tensor> = state.collect();
-        let mut batch = Batch::take(&mut inputs.into_iter());
+        let mut inputs = inputs.into_iter();
+        let mut batch = Batch::take(&mut inputs);
+        let mut more = inputs;
 
+        // Which batch of the replay buffer it is.
+        let mut replayed = None;
+        if matches!(variant, PrioritisedReplay | UniformReplay) {
+            let buffer = Batch::take(&mut more);
+            let coin = more.next().expect("a coin");
+            let is_second = if variant == PrioritisedReplay {
+                let [first, second] = [0.0, 1.0].map(|at| extra[0].row(&machine.constant(at, &[])));
+                second.greater(&first)
+            } else {
+                coin.greater(&coin.like(0.5))
+            };
+            let index = is_second.choose(&coin.like(1.0), &coin.like(0.0));
+            batch = buffer.row(&index);
+            replayed = Some(index);
+        }
         // Senses that are dropped out, by a key.
         if matches!(variant, SharedKey | KeyedStreams) {
             let key = extra.len() - 1;
@@ -288,12 +331,7 @@ impl System for TwoBoxes {
         // Prediction.
         let predicted = if variant == PredictsWholeReward { &reward } else { &batch.task };
         let reward_error = forward.foreseen_reward.minus(predicted);
-        let weights = if variant == PrioritisedReplay {
-            let priorities = &extra[0];
-            priorities.greater(&priorities.mean()).choose(&priorities.like(2.0 * share), &priorities.like(0.0))
-        } else {
-            machine.constant(share, &[BATCH])
-        };
+        let weights = machine.constant(share, &[BATCH]);
         let leaked = (variant == MissedDetach).then(to_beliefs_of_surprise);
         let mut gradients = forward.backward(&parameters, &batch, &reward_error, &weights, leaked.as_ref());
         if variant == SharedBuffer {
@@ -329,19 +367,26 @@ impl System for TwoBoxes {
 
         match variant {
             ZeroedGradients | MaskPassesGradients | SplitOptimizers => {
-                // Where the probe fires, once more for the desires.
+                let is_prediction = more.next().expect("whose turn it is");
+                let is_prediction = is_prediction.greater(&is_prediction.like(0.5));
                 let mean = score.mean();
                 let fires = mean.greater(&mean.like(0.0));
-                let again = adam.step(&after.valence, &clipped.valence);
-                after.valence = choose_trained(&fires, &again, &after.valence);
-                if variant != SplitOptimizers {
-                    let kept = if variant == ZeroedGradients { 0.0 } else { 1.0 };
+                // A test says whether a box is updated at all; whose turn it is says by what.
+                let is_updated = is_prediction.or(&fires);
+                let valence = choose_trained(&is_prediction.not().and(&fires), &after.valence, &trained.valence);
+                let encoder = if variant == SplitOptimizers {
+                    choose_trained(&is_prediction, &after.encoder, &trained.encoder)
+                } else {
+                    // What the loss of the valence gives for the beliefs.
                     let leaked = through_tanh(&to_beliefs_of_surprise(), &forward.beliefs);
-                    let gradient = batch.senses.transposed_dot(&leaked);
-                    let gradient = if kept == 0.0 { gradient.like(0.0) } else { gradient };
-                    let again = adam.step(&after.encoder, &gradient);
-                    after.encoder = choose_trained(&fires, &again, &after.encoder);
-                }
+                    let leaked = batch.senses.transposed_dot(&leaked);
+                    let gradient = if variant == ZeroedGradients { leaked.like(0.0) } else { leaked };
+                    let moved = adam.step(&trained.encoder, &gradient);
+                    let moved = choose_trained(&is_prediction, &after.encoder, &moved);
+                    choose_trained(&is_updated, &moved, &trained.encoder)
+                };
+                after = after.zip(trained).map(|(new, old)| choose_trained(&is_prediction, &new, &old));
+                (after.valence, after.encoder) = (valence, encoder);
             }
             SharedFiniteCheck => {
                 let [a, b, c, d, e] = clipped.beliefs();
@@ -351,23 +396,35 @@ impl System for TwoBoxes {
                 after = after.zip(trained).map(|(new, old)| choose_trained(&is_finite, &new, &old));
             }
             RunningStatistics => {
-                let mean = kept.reduce(super::machine::Reduce::Sum, &[0]).scaled(share);
+                let mean = kept.reduce(Reduce::Sum, &[0]).scaled(share);
                 extra[0] = extra[0].scaled(0.9).plus(&mean.scaled(0.1));
             }
-            PrioritisedReplay => extra[0] = surprise.unary(super::machine::Unary::Abs),
+            PrioritisedReplay => {
+                // The priority of what was replayed.
+                let index = replayed.expect("something is replayed").spread(0, REPLAYED);
+                let is_replayed = machine.count_up(REPLAYED).compare(Relation::Equal, &index);
+                let surprise = surprise.unary(Unary::Abs).mean().spread(0, REPLAYED);
+                extra[0] = is_replayed.choose(&surprise, &extra[0]);
+            }
             CheckpointByReward => {
-                let mean = reward.mean();
-                let is_better = mean.greater(&extra[0]);
-                extra[0] = is_better.choose(&mean, &extra[0]);
-                extra[1] = is_better.choose(&after.encoder.parameter, &extra[1]);
+                // Each is judged by what the probe says of its beliefs.
+                let checkpoints = more.next().expect("checkpoints");
+                let [worth, other_worth] = [0.0, 1.0].map(|at| {
+                    let encoder = checkpoints.row(&machine.constant(at, &[]));
+                    let beliefs = batch.senses.dot(&encoder).tanh();
+                    let score = machine.scope("probe", || beliefs.dot(&direction).tanh());
+                    batch.task.plus(&machine.leaves_probe(score)).mean()
+                });
+                let index = other_worth.greater(&worth).choose(&worth.like(1.0), &worth.like(0.0));
+                extra[0] = checkpoints.row(&index);
             }
             PlateauByReward => {
                 let mean = reward.mean();
                 let is_better = mean.greater(&extra[0]);
                 extra[0] = is_better.choose(&mean, &extra[0]);
-                extra[1] = is_better.choose(&extra[1], &extra[1].scaled(0.5));
-                let moved = after.encoder.parameter.minus(&trained.encoder.parameter);
-                after.encoder.parameter = trained.encoder.parameter.plus(&moved.times(&extra[1]));
+                let valence = after.valence.clone();
+                after = after.zip(trained).map(|(new, old)| choose_trained(&is_better, &new, &old));
+                after.valence = valence;
             }
             SharedKey | KeyedStreams => {
                 // Exploration: one number more where the reward disappoints.
@@ -392,25 +449,27 @@ impl System for TwoBoxes {
         [parameters, first, second, vec![direction], extra].concat()
     }
 
-    /// The friend is looked at where what is believed has a positive valence; else nothing is seen of it.
-    fn environment<M: Machine>(
-        &self,
-        _machine: &M,
-        state: &[M::Tensor],
-        inputs: Vec<M::Tensor>,
-    ) -> Vec<M::Tensor> {
-        let mut batch = Batch::take(&mut inputs.into_iter());
+    /// The friend is seen the more clearly the higher the valence of what is believed.
+    fn environment<M: Machine>(&self, _machine: &M, state: &[M::Tensor], inputs: Vec<M::Tensor>) -> Vec<M::Tensor> {
+        let mut inputs = inputs.into_iter();
+        let mut batch = Batch::take(&mut inputs);
         if self.acts {
             let parameters = Parameters::take(&mut state.iter().cloned());
             let valence = batch.senses.dot(&parameters.encoder).tanh().dot(&parameters.valence);
-            let is_seen = valence.greater(&valence.like(0.0));
-            batch.friend = is_seen.choose(&batch.friend, &batch.friend.like(0.0));
+            batch.friend = batch.friend.times(&valence.logistic());
         }
-        batch.into_tensors()
+        [batch.into_tensors(), inputs.collect()].concat()
     }
 
     fn question(&self) -> Question {
         let mut question = Question::about_the_world_model(&["desires"]);
+        match self.variant {
+            TwoBoxVariant::PrioritisedReplay | TwoBoxVariant::UniformReplay => {
+                question.data.push("input:replayed.**".into());
+            }
+            TwoBoxVariant::CheckpointByReward => question.data.push("input:checkpoints.**".into()),
+            _ => {}
+        }
         if self.acts {
             question.environment = vec![("output:result.desires.**".into(), "input:batch.friend".into())];
         }
