@@ -4,7 +4,7 @@ use super::{Answer, Case, Pairs, Scenario};
 use crate::systems::{
     BanditQuestion, DeceptionBandit, GradientRouted, LanguageModel, LanguageModelQuestion,
     LanguageModelVariant as Model, ProbeTraining, ProbeTrainingQuestion, ProbeTrainingVariant as Training, Reference,
-    RoutedVariant as Routed, TwoBoxVariant as Boxes, TwoBoxes,
+    RoutedVariant as Routed, Spillover, TwoBoxVariant as Boxes, TwoBoxes,
 };
 use crate::verdict::{Channel, Verdict};
 
@@ -49,6 +49,10 @@ fn routed(what: &'static str, variant: Routed, expected: Answer) -> Case {
 
 fn training(what: &'static str, variant: Training, question: ProbeTrainingQuestion, expected: Answer) -> Case {
     case(what, ProbeTraining { variant, question }, expected)
+}
+
+fn spillover(what: &'static str, shares_parameters: bool, targets_reward: bool, expected: Answer) -> Case {
+    case(what, Spillover { shares_parameters, targets_reward }, expected)
 }
 
 /// The scenarios, in order.
@@ -173,6 +177,8 @@ pub fn table() -> Vec<Scenario> {
                 routed("a residual connection around the mask", Routed::ResidualOpen, direct(Channel::Content)),
                 routed("the same, masked too", Routed::ResidualClosed, NONE),
                 routed("a wrong label on one datum", Routed::WrongLabel, direct(Channel::Content)),
+                // Not in the first list of ideas: found when the closed route was first run for several steps.
+                routed("predictions through trained desires", Routed::SharedForward, direct(Channel::Content)),
             ],
         ),
         scenario(
@@ -218,7 +224,7 @@ pub fn table() -> Vec<Scenario> {
         ),
         scenario(
             "S15",
-            "training of the probe",
+            "training of the probe, and spillover",
             vec![
                 training("a frozen probe", Training::Frozen, ProbeTrainingQuestion::Beliefs, NONE),
                 training(
@@ -237,7 +243,7 @@ pub fn table() -> Vec<Scenario> {
                     "an adapter trained with the probe on labels: labels reach it",
                     Model::CoTrained,
                     LanguageModelQuestion::LabelsToModel,
-                    Answer { replayed: Pairs::NothingShown, ..direct(Channel::Content) },
+                    direct(Channel::Content),
                 ),
                 model("the same: the reward does not", Model::CoTrained, LanguageModelQuestion::RewardToModel, NONE),
                 training(
@@ -259,6 +265,15 @@ pub fn table() -> Vec<Scenario> {
                     ProbeTrainingQuestion::Probe,
                     direct(Channel::Content),
                 ),
+                spillover("a penalty on the output, one policy: the thought", true, false, direct(Channel::Content)),
+                spillover("the same, reward targeted: parameters are shared", true, true, direct(Channel::Content)),
+                spillover(
+                    "mind and face apart: the output follows the thought",
+                    false,
+                    false,
+                    direct(Channel::Content),
+                ),
+                spillover("mind and face apart, reward targeted", false, true, NONE),
             ],
         ),
     ]

@@ -148,7 +148,8 @@ impl System for LanguageModel {
         // What the probe says of each answer.
         let read = copy.as_ref().map_or(activations.clone(), |copy| prompts.dot(copy).tanh());
         let raw_score = machine.scope("probe", || read.dot(&direction).tanh());
-        let score = machine.leaves_probe(raw_score.clone());
+        let asks_labels = self.question == LanguageModelQuestion::LabelsToModel;
+        let score = if asks_labels { raw_score.clone() } else { machine.leaves_probe(raw_score.clone()) };
         let earned = task.times(&chosen).reduce(Reduce::Sum, &[1]);
         let reward = match self.variant {
             ProbeLoss => earned,
@@ -179,6 +180,8 @@ impl System for LanguageModel {
                 let says = activations.dot(&direction).logistic();
                 says.minus(&labels).scaled(share)
             });
+            // What is asked about labels begins here.
+            let error = if asks_labels { machine.leaves_probe(error) } else { error };
             to_activations = error.outer(&direction);
             direction = direction.minus(&error.dot(&activations).scaled(0.01));
         }

@@ -1,7 +1,7 @@
 //! What trains the probe: nothing, labels on detached beliefs, its own output, or ground truth behind a gate.
 
 use super::machine::{Machine, Mask, Tensor};
-use super::system::{Draw, Question, Slot, System, named_tensors};
+use super::system::{Question, Slot, System, named_tensors};
 
 const BATCH: usize = 4;
 const SENSES: usize = 5;

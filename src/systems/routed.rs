@@ -2,11 +2,14 @@
 //! "Gradient routing: masking gradients to localize computation in neural networks", 2024.
 //!
 //! Some data of a batch are labelled: on them the loss is about the probe's score, and its gradient must go to the desires
-//! alone. On the others it is about an observation, and beliefs learn too. The mask stands where gradients leave the layer
-//! that both parts make together.
+//! alone. On the others it is about an observation, and beliefs learn. The mask stands where gradients come into the layer
+//! that both use.
+//!
+//! A mask routes gradients and nothing else. Where what is said of an observation goes through weights that the score has
+//! trained, the error of it depends on the score one step later, however well the gradient is masked.
 
 use super::machine::{Machine, Mask, Relation, Tensor};
-use super::system::{Draw, Question, Slot, System, named_tensors};
+use super::system::{Question, Slot, System, named_tensors};
 
 const BATCH: usize = 4;
 const SENSES: usize = 5;
@@ -26,6 +29,8 @@ pub enum RoutedVariant {
     ResidualClosed,
     /// As [`RoutedVariant::Where`], but the mask of one datum is another's.
     WrongLabel,
+    /// As [`RoutedVariant::Where`], but what is said of an observation goes through the desires' weights too.
+    SharedForward,
 }
 
 /// The system.
@@ -40,6 +45,7 @@ pub struct GradientRouted {
 named_tensors! {
     struct State {
         believed: "world_model.weights" [SENSES, WIDTH] Signed,
+        predicts: "world_model.readout" [WIDTH] Signed,
         skipped: "world_model.skip" [SENSES] Signed,
         desired: "desires.weights" [SENSES, WIDTH] Signed,
         readout: "desires.readout" [WIDTH] Signed,
@@ -86,16 +92,23 @@ impl System for GradientRouted {
         let believed = batch.senses.dot(&state.believed).tanh();
         let desired = batch.senses.dot(&state.desired).tanh();
         let layer = believed.plus(&desired);
+        let valued = layer.dot(&state.readout);
+        let shares = self.variant == SharedForward;
+        let predicted = if shares { valued.clone() } else { believed.dot(&state.predicts) };
         let around = batch.senses.dot(&state.skipped);
-        let said = layer.dot(&state.readout);
-        let said = if is_residual { said.plus(&around) } else { said };
+        let with_residual = |said: &M::Tensor| if is_residual { said.plus(&around) } else { said.clone() };
 
         let score = machine.scope("probe", || believed.dot(&state.direction).tanh());
         let score = machine.leaves_probe(score);
-        let target = is_labelled.choose(&score, &batch.observed);
-        let error = said.minus(&target).scaled(1.0 / BATCH as f64);
+        let share = 1.0 / BATCH as f64;
+        let value_error = with_residual(&valued).minus(&score).scaled(share);
+        let prediction_error = with_residual(&predicted).minus(&batch.observed).scaled(share);
+        let error = is_labelled.choose(&value_error, &prediction_error);
 
-        let to_layer = error.outer(&state.readout);
+        // Cotangents of all data in one tensor; the mask says which of them go on.
+        let to_value = value_error.outer(&state.readout);
+        let to_prediction = prediction_error.outer(if shares { &state.readout } else { &state.predicts });
+        let to_layer = is_labelled.spread(1, WIDTH).choose(&to_value, &to_prediction);
         let zeros = to_layer.like(0.0);
         let routed = |is_labelled: &M::Mask| is_labelled.spread(1, WIDTH).choose(&zeros, &to_layer);
         let to_believed = match self.variant {
@@ -111,24 +124,25 @@ impl System for GradientRouted {
                 let written = is_second.choose(&first.spread(0, BATCH), &batch.is_labelled);
                 routed(&written.greater(&nothing))
             }
-            Where | ResidualOpen | ResidualClosed => routed(&is_labelled),
+            Where | ResidualOpen | ResidualClosed | SharedForward => routed(&is_labelled),
         };
         let to_around = match self.variant {
-            ResidualOpen => error.clone(),
-            _ => is_labelled.choose(&nothing, &error),
+            ResidualOpen => error,
+            ResidualClosed => is_labelled.choose(&nothing, &error),
+            _ => nothing.clone(),
         };
 
         let slope = |value: &M::Tensor| value.like(1.0).minus(&value.squared());
         let step = |old: &M::Tensor, gradient: M::Tensor| old.minus(&gradient.scaled(RATE));
+        let of_predictions = is_labelled.choose(&nothing, &prediction_error);
+        let of_values = is_labelled.choose(&value_error, &nothing);
+        let to_desired = is_labelled.spread(1, WIDTH).choose(&to_value, &zeros);
         State {
             believed: step(&state.believed, batch.senses.transposed_dot(&to_believed.times(&slope(&believed)))),
-            skipped: if is_residual {
-                step(&state.skipped, to_around.dot(&batch.senses))
-            } else {
-                state.skipped.clone()
-            },
-            desired: step(&state.desired, batch.senses.transposed_dot(&to_layer.times(&slope(&desired)))),
-            readout: step(&state.readout, error.dot(&layer)),
+            predicts: step(&state.predicts, of_predictions.dot(&believed)),
+            skipped: step(&state.skipped, to_around.dot(&batch.senses)),
+            desired: step(&state.desired, batch.senses.transposed_dot(&to_desired.times(&slope(&desired)))),
+            readout: step(&state.readout, of_values.dot(&layer)),
             direction: state.direction.clone(),
         }
         .into_tensors()

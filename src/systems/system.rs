@@ -4,13 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use proptest::collection::vec;
-use proptest::strategy::{BoxedStrategy, Strategy};
+use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::arrays::{Arrays, Numbers};
 use super::machine::Machine;
 use super::trace::RESULT;
 use crate::exec::kernels::Field;
-use crate::exec::{FloatScalar, encode_float};
+use crate::exec::{Array, FloatScalar, Tensor as Value, encode_float};
 use crate::graph::{FloatKind, PytreePath};
 use crate::interference::{BitsOf, Part, Probe, StepResult, TrainingSystem};
 use crate::policy::Selector;
@@ -141,6 +142,32 @@ pub trait System {
     fn question(&self) -> Question;
 }
 
+impl<T: System> System for &T {
+    fn name(&self) -> String {
+        T::name(self)
+    }
+
+    fn state(&self) -> Vec<Slot> {
+        T::state(self)
+    }
+
+    fn inputs(&self) -> Vec<Slot> {
+        T::inputs(self)
+    }
+
+    fn step<M: Machine>(&self, machine: &M, state: Vec<M::Tensor>, inputs: Vec<M::Tensor>) -> Vec<M::Tensor> {
+        T::step(self, machine, state, inputs)
+    }
+
+    fn environment<M: Machine>(&self, machine: &M, state: &[M::Tensor], inputs: Vec<M::Tensor>) -> Vec<M::Tensor> {
+        T::environment(self, machine, state, inputs)
+    }
+
+    fn question(&self) -> Question {
+        T::question(self)
+    }
+}
+
 /// A system that runs on arrays of this scalar.
 #[derive(Clone, Debug)]
 pub struct OnArrays<T, S = f32> {
@@ -161,6 +188,13 @@ impl<S: FloatScalar> fmt::Debug for Tensors<S> {
     }
 }
 
+impl<S: FloatScalar> Tensors<S> {
+    /// As values of a graph.
+    pub fn values(&self) -> Vec<Value<S>> {
+        self.0.iter().map(|numbers| Value::Float(S::WIDEST, Array::clone(numbers.array()))).collect()
+    }
+}
+
 impl<T: System, S: FloatScalar> OnArrays<T, S> {
     /// Makes a system ready to run.
     pub fn new(system: T) -> Self {
@@ -172,6 +206,30 @@ impl<T: System, S: FloatScalar> OnArrays<T, S> {
     /// The system.
     pub fn system(&self) -> &T {
         &self.system
+    }
+
+    /// Runs so many steps from a state that is drawn from a seed, undisturbed: state, inputs and state after each.
+    pub fn trajectory(&self, seed: u64, steps: usize) -> Vec<(Tensors<S>, Tensors<S>, Tensors<S>)>
+    where
+        S: 'static,
+    {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+        let mut draw = |slots: &[Slot]| {
+            let drawn = tensors::<S>(slots).new_tree(&mut runner).expect("nothing is rejected");
+            drawn.current()
+        };
+        let mut state = draw(&self.state);
+        let mut trajectory = Vec::with_capacity(steps);
+        for _ in 0..steps {
+            let inputs = draw(&self.inputs);
+            let mut probe = Probe::undisturbed();
+            let machine = Arrays::new(&mut probe);
+            let after = Tensors(self.system.step(&machine, state.0.clone(), inputs.0.clone()));
+            trajectory.push((std::mem::replace(&mut state, after.clone()), inputs, after));
+        }
+        trajectory
     }
 
     fn parts(&self, state: &Tensors<S>, are_beliefs: bool) -> Vec<Part> {

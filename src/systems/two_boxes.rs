@@ -52,7 +52,7 @@ pub enum TwoBoxVariant {
     MaskPassesGradients,
     /// The same, by an optimizer that holds the desires alone.
     SplitOptimizers,
-    /// Beliefs are centred by a running mean, into which kept thoughts go.
+    /// Beliefs are centred by a running mean, into which thoughts go as they are dwelt on.
     RunningStatistics,
     /// Gradients of the beliefs were put aside by reference, and a second backward pass was added to them.
     SharedBuffer,
@@ -223,7 +223,7 @@ impl TwoBoxes {
         use TwoBoxVariant::*;
         match self.variant {
             RunningStatistics => vec![Slot::new("world_model.running_mean", &[WIDTH], Draw::Signed)],
-            PrioritisedReplay => vec![Slot::new("replay.priorities", &[REPLAYED], Draw::Share)],
+            PrioritisedReplay => vec![Slot::new("replay.priorities", &[REPLAYED], Draw::Size)],
             CheckpointByReward => vec![Slot::new("best.world_model.encoder", &[SENSES, WIDTH], Draw::Signed)],
             PlateauByReward => vec![Slot::new("best.reward", &[], Draw::Signed)],
             SharedKey => vec![Slot::new("random.key", &[], Draw::Share)],
@@ -352,6 +352,7 @@ impl System for TwoBoxes {
             clip(&[a, b, c, d, e, &gradients.valence], LIMIT)
         };
         let (own, desires) = if variant == SharedClip { (both.clone(), both) } else { (own, desires) };
+        let of_valence = valence.clone();
         let valence = gradients.valence.times(&desires);
         let mut clipped = gradients.map(|gradient| gradient.times(&own));
         clipped.valence = valence;
@@ -396,7 +397,10 @@ impl System for TwoBoxes {
                 after = after.zip(trained).map(|(new, old)| choose_trained(&is_finite, &new, &old));
             }
             RunningStatistics => {
-                let mean = kept.reduce(Reduce::Sum, &[0]).scaled(share);
+                // Each thought counts as much as it is dwelt on.
+                let dwelt = one.dot(&of_valence).minus(&other.dot(&of_valence)).logistic().spread(1, WIDTH);
+                let felt = other.plus(&dwelt.times(&one.minus(&other)));
+                let mean = felt.reduce(Reduce::Sum, &[0]).scaled(share);
                 extra[0] = extra[0].scaled(0.9).plus(&mean.scaled(0.1));
             }
             PrioritisedReplay => {
