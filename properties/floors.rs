@@ -22,9 +22,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("interference", 4),
     ("verify", 4),
     ("rules", 5),
+    ("systems", 5),
     ("report", 6),
+    ("scenarios", 7),
     ("testing", 7),
-    ("cli", 7),
+    ("cli", 8),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

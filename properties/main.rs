@@ -51,6 +51,8 @@ mod sensitivity;
 #[cfg(feature = "exec")]
 mod steps;
 #[cfg(feature = "interference")]
+mod systems;
+#[cfg(feature = "interference")]
 #[path = "../fixtures/examples/training_system.rs"] // likewise
 mod training_system;
 mod truth;

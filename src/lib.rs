@@ -16,7 +16,11 @@ pub mod policy;
 pub mod render;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "interference")]
+pub mod scenarios;
 pub mod selection;
+#[cfg(feature = "interference")]
+pub mod systems;
 pub mod testing;
 pub mod transfer;
 pub mod verdict;

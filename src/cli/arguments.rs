@@ -48,6 +48,8 @@ pub(super) enum Command {
     Budget(BudgetArguments),
     /// Re-check a certificate with code that did not make it
     Verify(VerifyArguments),
+    /// Ask both halves, the check and paired runs, about the reference systems of scenarios S1 to S15
+    Scenarios(ScenariosArguments),
     /// Explain a code such as OL100
     Explain(ExplainArguments),
     /// Print completions for a shell
@@ -425,6 +427,30 @@ pub(super) struct VerifyArguments {
     /// The graphs that it speaks of, in the order of the policy
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Each system is written once in Rust. The check reads the graph of its step, and paired runs run the same step.
+
+Examples
+  openloop scenarios
+  openloop scenarios S5 S8 --format json
+  openloop scenarios S5 --save systems      graphs and policies, for openloop check and openloop test
+
+Exit codes: 0 all as expected; 1 something is not; 2 usage or I/O.")]
+pub(super) struct ScenariosArguments {
+    /// Only these, such as S5; all without it
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// How many pairs of runs for each system and mode
+    #[arg(long, value_name = "PAIRS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub cases: u32,
+    /// Write the graph of each system (JSON form) and its policy into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 #[derive(Debug, Args)]

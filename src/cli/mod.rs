@@ -1,4 +1,4 @@
-//! Floor 7: the command line. The only floor that prints or reads the disk.
+//! Floor 8: the command line. The only floor that prints or reads the disk.
 //!
 //! **Invariants.** Findings go to standard output, everything else to standard error. Exit codes: 0 all hold, 1 violated,
 //! 2 usage, configuration, input or I/O, 3 vacuous or undetermined. Files are written whole or not at all.
@@ -11,6 +11,7 @@ mod output;
 mod question;
 mod replay;
 mod run;
+mod scenarios;
 mod show;
 mod test;
 mod verify;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Budget(arguments) => budget::budget(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Explain(arguments) => show::explain(&arguments),
         Command::Completions(arguments) => show::completions(&arguments),
     };

@@ -30,6 +30,7 @@ pub(super) fn choose_colors(command: &Command) {
         Command::Inspect(arguments) => arguments.output.color,
         Command::Test(arguments) => arguments.output.color,
         Command::Replay(arguments) => arguments.output.color,
+        Command::Scenarios(arguments) => arguments.output.color,
         _ => Color::Auto,
     };
     match color {

@@ -1,0 +1,63 @@
+//! What several systems learn with.
+
+use super::machine::{Binary, Mask, Tensor};
+
+/// A factor, at most 1, that makes the norm of all of these together no larger than a limit.
+#[track_caller]
+pub(super) fn clip<T: Tensor>(gradients: &[&T], limit: f64) -> T {
+    let squares: Vec<T> = gradients.iter().map(|gradient| gradient.squared().total()).collect();
+    let (first, rest) = squares.split_first().expect("at least one gradient");
+    let norm = rest.iter().fold(first.clone(), |sum, square| sum.plus(square)).sqrt();
+    let limit = norm.like(limit);
+    limit.over(&norm.binary(Binary::Maximum, &limit))
+}
+
+/// Adam without the correction of its first steps, so that no step counter is carried; decay is decoupled from the
+/// gradient. Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Adam {
+    pub rate: f64,
+    pub decay: f64,
+}
+
+/// A parameter with its moments.
+#[derive(Clone, Debug)]
+pub(super) struct Trained<T> {
+    pub parameter: T,
+    pub first: T,
+    pub second: T,
+}
+
+const FIRST_DECAY: f64 = 0.9;
+const SECOND_DECAY: f64 = 0.99;
+const EPSILON: f64 = 1e-6;
+
+impl Adam {
+    #[track_caller]
+    pub(super) fn step<T: Tensor>(self, trained: &Trained<T>, gradient: &T) -> Trained<T> {
+        let average = |old: &T, new: &T, keep: f64| old.scaled(keep).plus(&new.scaled(1.0 - keep));
+        let first = average(&trained.first, gradient, FIRST_DECAY);
+        let second = average(&trained.second, &gradient.squared(), SECOND_DECAY);
+        let direction = first.over(&second.sqrt().shifted(EPSILON));
+        let kept = if self.decay == 0.0 {
+            trained.parameter.clone()
+        } else {
+            trained.parameter.scaled(1.0 - self.rate * self.decay)
+        };
+        Trained { parameter: kept.minus(&direction.scaled(self.rate)), first, second }
+    }
+}
+
+/// All of a parameter, or as it was.
+#[track_caller]
+pub(super) fn choose_trained<M: Mask>(
+    condition: &M,
+    new: &Trained<M::Tensor>,
+    old: &Trained<M::Tensor>,
+) -> Trained<M::Tensor> {
+    Trained {
+        parameter: condition.choose(&new.parameter, &old.parameter),
+        first: condition.choose(&new.first, &old.first),
+        second: condition.choose(&new.second, &old.second),
+    }
+}
