@@ -127,7 +127,7 @@ fn an_expectation_that_does_not_hold_names_the_element() {
             "check.expect_close %a, %b, max_ulp_difference = 9, min_ulp_difference = 1",
             "element []",
         ),
-        ("tensor<2xf32>", ["1.0", "1.0"], "check.expect_serialized_eq %a, probe_id = \"p\" : T", "a probe"),
+        ("tensor<2xf32>", ["1.0", "1.0"], "check.expect_serialized_eq %a, probe_id = \"p\" : T", "saw 0 values"),
         (
             "tensor<2xf32>",
             ["1.0", "1.000002"],

@@ -300,9 +300,10 @@ Real inputs from JAX, by the names of the step's arguments:
 
 Names are pytree paths, as JAX prints them or with dots. Inputs that the step does not have are left alone; inputs that are
 not given are made from the seed: indices in range, second moments not negative. Graphs with 64 bit floats run in 64 bits,
-all others in 32.
+all others in 32. Lines `// -----` divide a file into modules, which are run one by one.
 
-Exit codes: 0 it ran; 2 usage, input or I/O, or an operation that cannot be run.")]
+Exit codes: 0 it ran; 2 usage, input or I/O, an operation that cannot be run, or an expectation (`check.expect_eq`) that does
+not hold.")]
 pub(super) struct RunArguments {
     /// StableHLO text or the JSON form of a graph; `-` is standard input
     #[arg(value_name = "FILE")]

@@ -46,12 +46,12 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     Ok(0)
 }
 
+/// A function to run, or why its module cannot be read.
+type Module = Result<(TrainingGraph, FunctionId), Failure>;
+
 /// The functions to run: of each module of the file the step itself, or the one of a name. A module that cannot be read is
 /// a failure where it may have such a function.
-fn chosen(
-    arguments: &RunArguments,
-    bytes: &[u8],
-) -> Result<Vec<Result<(TrainingGraph, FunctionId), Failure>>, Failure> {
+fn chosen(arguments: &RunArguments, bytes: &[u8]) -> Result<Vec<Module>, Failure> {
     let name = arguments.entry.as_deref().map(|name| name.strip_prefix('@').unwrap_or(name));
     let (mut found, mut names, mut unread) = (Vec::new(), Vec::new(), None);
     for part in read_parts(bytes) {

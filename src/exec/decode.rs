@@ -262,9 +262,15 @@ fn instruction<S: FloatScalar>(graph: &TrainingGraph, id: OperationId) -> Result
         },
         Kind::CustomCall => custom_call(graph, id, attributes)?,
         Kind::Outfeed | Kind::Send => Instruction::Token,
+        Kind::ExpectSerializedEq => Instruction::ExpectProbed {
+            probe: attributes.word("probe_id").ok_or("the attribute `probe_id` is missing")?.into(),
+            iteration: attributes.size_or("iteration", 0)?,
+        },
         _ if kind.is_expectation() => Instruction::Expect(expectation::of_operation(graph, id)?),
         // The reference interpreter's own way to look at a value, which passes unchanged.
-        Kind::Unknown if graph.operation_name(id) == "interpreter.probe" => Instruction::Identity,
+        Kind::Unknown if graph.operation_name(id) == "interpreter.probe" => {
+            Instruction::Probe(attributes.word("probe_id").unwrap_or_default().into())
+        }
         Kind::Unknown if graph.operation_name(id) == "interpreter.run_parallel" => {
             return Err("it runs several replicas or partitions; only one is run".into());
         }

@@ -80,6 +80,20 @@ impl<'p, 'g, S: FloatScalar> Machine<'p, 'g, '_, S> {
             Instruction::TopK(k) => top_k(operands, *k),
             Instruction::Threefry => threefry(operands),
             Instruction::Expect(expectation) => expectation.check(&operands),
+            Instruction::Probe(name) => {
+                if self.program.expects_probes() {
+                    self.probed.entry(&**name).or_default().extend(operands.iter().cloned());
+                }
+                Ok(operands)
+            }
+            Instruction::ExpectProbed { probe, iteration } => {
+                let [expected] = exactly(operands)?;
+                let seen = self.probed.get(&**probe).map_or(&[][..], Vec::as_slice);
+                match seen.get(*iteration) {
+                    Some(found) => super::expectation::check_equal(found, &expected).map(|()| Vec::new()),
+                    None => Err(format!("the probe \"{probe}\" saw {} values in this run", seen.len())),
+                }
+            }
             Instruction::Lapack(routine) => super::lapack::run(*routine, step, operands),
             _ => one(tensor_operation(step, operands)?),
         }

@@ -194,6 +194,13 @@ pub(super) enum Instruction<S> {
     Call(FunctionId),
     Threefry,
     Expect(Expectation<S>),
+    /// Passes its operand on, and remembers it under a name where somebody asks.
+    Probe(Box<str>),
+    /// The operand is what the probe of a name saw, so many times before.
+    ExpectProbed {
+        probe: Box<str>,
+        iteration: usize,
+    },
     Lapack(Lapack),
     /// It cannot be run: why.
     Unsupported(String),

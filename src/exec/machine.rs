@@ -1,6 +1,7 @@
 //! Runs a program: a stack of frames, one for each region that is under way.
 
 use fixedbitset::FixedBitSet;
+use rustc_hash::FxHashMap;
 
 use super::elementwise::shared;
 use super::error::ExecError;
@@ -101,11 +102,21 @@ pub(super) struct Machine<'p, 'g, 'h, S> {
     peak: Option<usize>,
     /// How many tensors of random numbers were drawn so far.
     pub draws: u64,
+    /// What probes saw, by their names, where an expectation asks for it.
+    pub probed: FxHashMap<&'p str, Vec<Tensor<S>>>,
 }
 
 impl<'p, 'g, 'h, S: FloatScalar> Machine<'p, 'g, 'h, S> {
     pub fn new(program: &'p Program<'g, S>, hook: Option<Hook<'h, S>>) -> Self {
-        Machine { program, hook, activations: Vec::new(), nesting: 0, peak: None, draws: 0 }
+        Machine {
+            program,
+            hook,
+            activations: Vec::new(),
+            nesting: 0,
+            peak: None,
+            draws: 0,
+            probed: FxHashMap::default(),
+        }
     }
 
     /// Runs the function of the program.

@@ -9,7 +9,7 @@ use super::instruction::{Block, Instruction, Operand, Slot, Step};
 use super::machine::{Hook, Machine};
 use super::scalar::FloatScalar;
 use super::tensor::{Element, Tensor, TensorShape};
-use crate::graph::{Definition, FunctionId, OperationId, RegionId, TrainingGraph, Type, ValueId};
+use crate::graph::{Definition, FunctionId, OperationId, OperationKind, RegionId, TrainingGraph, Type, ValueId};
 use crate::index::Id;
 
 /// A function of a graph, ready to run. See [`Program::new`].
@@ -39,6 +39,8 @@ pub struct Program<'g, S> {
     slot_counts: Vec<usize>,
     /// The slot of every value, by position.
     slots: Vec<Slot>,
+    /// Whether a run must remember what probes see.
+    expects_probes: bool,
 }
 
 impl<'g, S: FloatScalar> Program<'g, S> {
@@ -57,6 +59,10 @@ impl<'g, S: FloatScalar> Program<'g, S> {
             blocks: vec![None; graph.regions().len()],
             slot_counts: vec![0; graph.functions().len()],
             slots: vec![0; graph.values().len()],
+            expects_probes: graph
+                .operations()
+                .iter()
+                .any(|operation| operation.kind == OperationKind::ExpectSerializedEq),
         };
         program.refuse_wide_floats()?;
         let mut reached = vec![false; graph.functions().len()];
@@ -106,6 +112,10 @@ impl<'g, S: FloatScalar> Program<'g, S> {
     pub fn unsupported(&self) -> impl Iterator<Item = OperationId> {
         let steps = self.blocks.iter().flatten().flat_map(|block| &block.steps);
         steps.filter(|step| matches!(step.instruction, Instruction::Unsupported(_))).map(|step| step.operation)
+    }
+
+    pub(super) fn expects_probes(&self) -> bool {
+        self.expects_probes
     }
 
     pub(super) fn block(&self, region: RegionId) -> Option<&Block<S>> {
