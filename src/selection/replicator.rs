@@ -33,7 +33,7 @@ pub fn replicator(prior: &[f64], rewards: &[f64], time: f64) -> Result<Vec<f64>,
     not_negative("the time", time)?;
     // Relative to the best plan that is there, products may go to minus infinity, which is a share of 0, and no higher.
     let largest = largest_present(prior, rewards, true);
-    let relative: Vec<f64> = rewards.iter().map(|reward| (reward - largest).clamp(f64::MIN, f64::MAX)).collect();
+    let relative: Vec<f64> = rewards.iter().map(|reward| (reward - largest).clamp(f64::MIN, 0.0)).collect();
     let mut weights = LogWeights::new(prior)?;
     weights.step(&relative, time);
     Ok(weights.shares())
