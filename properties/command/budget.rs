@@ -92,6 +92,27 @@ fn never_and_more_than_can_be_counted_are_answers() {
     let most = ["budget", "--prior", "0.6", "--reward-gap", "0.1", "--learning-rate", "1"];
     assert_eq!(asked(&folder, &most)["wins_below_kl"]["kind"], "always");
     assert_eq!(asked(&folder, &most)["arrivals"][0]["law"]["updates"], 0.0);
+    // The ends of the scale.
+    for law in ["softmax", "natural", "grpo"] {
+        for (prior, kind) in [("1", "after"), ("1e-310", "more_than")] {
+            let end = [
+                "budget",
+                "--prior",
+                prior,
+                "--reward-gap",
+                "1",
+                "--learning-rate",
+                "1",
+                "--law",
+                law,
+                "--group-size",
+                "4",
+            ];
+            let budget = asked(&folder, &[&end[..], &["--kl", "1e-5"]].concat());
+            assert_eq!(budget["arrivals"][1]["simulated"]["median"]["kind"], kind, "{budget}");
+            folder.run(&end).ends(0).quietly();
+        }
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn a_group_with_one_success_has_the_advantage_of_the_root_of_the_others() {
         assert_eq!(alike, [0.0; 7], "the guard");
     }
     // What is hardly more is pushed as hard, and neither large nor small numbers are lost.
-    for unit in [1e-300, 1e-9, 1e300] {
+    for unit in [5e-324, 1e-300, 1e-9, 1e308] {
         let mut group = [-unit, unit];
         grpo::group_advantages(&mut group).expect("a group");
         assert_eq!(group, [-1.0, 1.0]);

@@ -88,6 +88,20 @@ proptest! {
 }
 
 #[test]
+fn numbers_at_the_end_of_the_scale_are_no_reason_for_nan() {
+    let prior = [0.5, 0.25, 0.0, 0.25];
+    let huge = [1e308, -1e308, f64::MAX, 1e308];
+    for time in [0.0, 1.0, 1e300] {
+        let shares = replicator(&prior, &huge, time).expect("shares");
+        let expected = if time == 0.0 { prior } else { [2.0 / 3.0, 0.0, 0.0, 1.0 / 3.0] };
+        for (share, expected) in shares.iter().zip(expected) {
+            assert!((share - expected).abs() < 1e-15, "{shares:?} at {time}");
+        }
+    }
+    assert_eq!(kl_optimum(&[0.5, 0.5], &[1.0, 0.0], 1e-300), Ok(vec![1.0, 0.0]));
+}
+
+#[test]
 fn spillover_can_bring_a_plan_in_that_was_never_there() {
     // The third plan is like the first, which is rewarded: (1, 0), (0, 1), (0.9, 0.1).
     let shared = kernel(&[1.0, 0.0, 0.0, 1.0, 0.9, 0.1], 3).expect("a kernel");

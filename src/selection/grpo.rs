@@ -22,10 +22,11 @@ pub fn group_advantages(rewards: &mut [f64]) -> Result<(), SelectionError> {
         rewards.fill(0.0);
         return Ok(());
     }
-    // Advantages have no unit, so the range may be 1, and no square overflows or underflows.
-    let range = high / 2.0 - low / 2.0;
+    // Advantages have no unit, so the range may be 1, and no square overflows or underflows; nor does the range, in halves.
+    let half = if (high - low).is_finite() { 1.0 } else { 0.5 };
+    let range = high * half - low * half;
     for reward in rewards.iter_mut() {
-        *reward = (*reward / 2.0 - low / 2.0) / range;
+        *reward = (*reward * half - low * half) / range;
     }
     let count = rewards.len() as f64;
     let mean = rewards.iter().sum::<f64>() / count;
@@ -55,9 +56,9 @@ pub(super) fn mean_group_push(log_odds: f64, log_choose: &[f64]) -> f64 {
     let group = log_choose.len() - 1;
     let size = group as f64;
     let mut mean = 0.0;
-    for seen in 1..group {
+    for (seen, log_choose) in log_choose.iter().enumerate().take(group).skip(1) {
         let (k, rest) = (seen as f64, (group - seen) as f64);
-        let term = (log_choose[seen] + k * log_rare + rest * log_rest).exp() * (k * rest).sqrt();
+        let term = (log_choose + k * log_rare + rest * log_rest).exp() * (k * rest).sqrt();
         mean += term;
         // Beyond twice the mean count terms fall by a factor each: what is left is less than a rounding error.
         if k > 2.0 * rare * size && term < 1e-18 * mean {

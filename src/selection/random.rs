@@ -30,7 +30,7 @@ impl Random {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// How many trials of this probability are made until the first that succeeds, 1 or more; infinite if none can.
+    /// How many trials of this probability are made until the first that succeeds, 1 or more; infinite only if none can.
     pub fn trials(&mut self, probability: f64) -> f64 {
         if probability >= 1.0 {
             return 1.0;
@@ -39,7 +39,7 @@ impl Random {
             return f64::INFINITY;
         }
         // 1 - unit is above 0, so that the logarithm is finite.
-        ((1.0 - self.unit()).ln() / (-probability).ln_1p()).floor() + 1.0
+        (((1.0 - self.unit()).ln() / (-probability).ln_1p()).floor() + 1.0).min(f64::MAX)
     }
 
     /// A place in a list of shares, with the probability of its share. Rounding never chooses a share of 0.

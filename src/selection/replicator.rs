@@ -31,8 +31,11 @@ pub fn replicator(prior: &[f64], rewards: &[f64], time: f64) -> Result<Vec<f64>,
     distribution("the priors", prior)?;
     numbers("the rewards", rewards, prior.len())?;
     not_negative("the time", time)?;
+    // Relative to the best plan that is there, products may go to minus infinity, which is a share of 0, and no higher.
+    let largest = largest_present(prior, rewards, true);
+    let relative: Vec<f64> = rewards.iter().map(|reward| (reward - largest).clamp(f64::MIN, 0.0)).collect();
     let mut weights = LogWeights::new(prior)?;
-    weights.step(rewards, time);
+    weights.step(&relative, time);
     Ok(weights.shares())
 }
 
@@ -73,7 +76,8 @@ impl LogWeights {
         Ok(LogWeights { logarithms: prior.iter().map(|share| share.ln()).collect() })
     }
 
-    /// One update. No allocation, no exponential. Where there are more plans than rewards, the rest earns nothing.
+    /// One update. No allocation, no exponential. Where there are more plans than rewards, the rest earns nothing. A sum of
+    /// `rate * reward` that is not finite is for the caller to avoid.
     pub fn step(&mut self, rewards: &[f64], rate: f64) {
         for (logarithm, reward) in self.logarithms.iter_mut().zip(rewards) {
             // Minus infinity stays it: a finite number is added.

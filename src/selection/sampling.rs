@@ -17,7 +17,7 @@ pub fn probability_seen(share: f64, samples: f64) -> Result<f64, SelectionError>
 }
 
 /// So many samples until a plan has been seen with this probability: the smallest whole `n` with `1 - (1-p)^n` of at least
-/// it. Infinite for a share of 0.
+/// it. Infinite for a share of 0 only.
 ///
 /// # Errors
 /// A share that is no probability, a confidence that is not between 0 and 1.
@@ -31,7 +31,7 @@ pub fn samples_until_seen(share: f64, confidence: f64) -> Result<f64, SelectionE
     // Where the quotient is a whole number but for rounding, it is that number.
     let nearest = samples.round();
     let samples = if (samples - nearest).abs() <= 1e-12 * nearest { nearest } else { samples.ceil() };
-    Ok(samples.max(1.0))
+    Ok(samples.clamp(1.0, f64::MAX))
 }
 
 /// The largest share that stays unseen in so many samples with at least this probability, `1 - confidence^(1/n)`. Whatever is

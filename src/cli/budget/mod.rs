@@ -172,9 +172,9 @@ pub(super) fn budget(arguments: &BudgetArguments) -> Outcome {
     let curve = if is_drawn { race.curve(CURVE_POINTS).map_err(failed)? } else { Vec::new() };
     let plot = page::plot(&budget, curve);
     if let Some(file) = &arguments.plot {
-        let plot = plot
-            .as_ref()
-            .ok_or_else(|| Failure::new(format!("{}: there is nothing to plot: nothing moves", file.display())))?;
+        let nothing =
+            || format!("{}: there is nothing to plot: nothing moves in the first 1e12 updates", file.display());
+        let plot = plot.as_ref().ok_or_else(|| Failure::new(nothing()))?;
         files::write(file, plot::svg(plot))?;
     }
     let page = match arguments.format {

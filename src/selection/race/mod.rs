@@ -153,9 +153,10 @@ impl Race {
     }
 
     /// How far the first sighting moves the log odds: a group in which one sample evades. The law describes single runs only
-    /// where this is well below 1. None without a group, or where the plan is never seen.
+    /// where this is well below 1. None without a group, or where there is only one plan.
     pub fn first_jump(&self) -> Option<f64> {
-        (self.setting.group.is_some() && self.setting.prior > 0.0).then(|| self.group_change(self.start, 1))
+        let has_both = self.setting.prior > 0.0 && self.setting.prior < 1.0;
+        (self.setting.group.is_some() && has_both).then(|| self.group_change(self.start, 1))
     }
 
     /// By the law: so many updates until the evading plan has this share.
@@ -180,7 +181,8 @@ impl Race {
             Law::Natural => Arrival::of(arrival(-(-kl * way / gap).ln_1p() / (kl * pace))),
             Law::Softmax if kl == 0.0 => {
                 let integral = policy_gradient_integral(share) - policy_gradient_integral(prior);
-                Arrival::of(integral / (2.0 * gap * pace))
+                // Too many to be counted is not never.
+                Arrival::of((integral / (2.0 * gap * pace)).min(f64::MAX))
             }
             _ => Arrival::of(self.updates_between(self.start, logit(share))?),
         })
@@ -193,8 +195,9 @@ impl Race {
         integrate(&mut updates, from, to, |log_odds, _, out| {
             let change = self.mean_change(log_odds);
             stands_still |= change <= 0.0;
-            // The answer is thrown away then; the integrator gets a number that it can work with.
-            out[0] = if change > 0.0 { 1.0 / change } else { 0.0 };
+            // The integrator gets numbers that it can work with: where nothing moves the answer is thrown away, and beyond
+            // so many updates none of them means anything.
+            out[0] = if change > 0.0 { (1.0 / change).min(1e290) } else { 0.0 };
         })?;
         Ok(if stands_still { f64::INFINITY } else { updates[0] })
     }

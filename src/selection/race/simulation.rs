@@ -80,6 +80,11 @@ impl State<'_> {
         self.run.arrivals.len() == self.targets.len()
     }
 
+    /// Updates pass; too many to be counted is not never.
+    fn wait(&mut self, updates: f64) {
+        self.updates = (self.updates + updates).min(f64::MAX);
+    }
+
     fn moved(&mut self, by: f64) {
         self.log_odds += by;
         self.run.pushes += 1;
@@ -120,7 +125,7 @@ impl State<'_> {
             if drift != 0.0 {
                 let piece = (PIECE / drift.abs()).floor().max(1.0);
                 if wait > piece {
-                    self.updates += piece;
+                    self.wait(piece);
                     self.moved(drift * piece);
                     continue;
                 }
@@ -130,7 +135,7 @@ impl State<'_> {
                 self.run.is_gone = true;
                 return;
             }
-            self.updates += wait;
+            self.wait(wait);
             let seen = draw(group, self.log_odds, random, 1..=group - 1);
             self.moved(self.race.group_change(self.log_odds, seen));
         }
