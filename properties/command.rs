@@ -9,6 +9,8 @@ mod paired;
 mod policies;
 #[cfg(feature = "exec")]
 mod run;
+#[cfg(feature = "interference")]
+mod scenarios;
 mod terminal;
 mod verify;
 mod words;

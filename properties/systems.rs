@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use openloop::exec::{FloatScalar, Program};
+use openloop::exec::{Dual, FloatScalar, Program};
 use openloop::graph::BuildError;
 use openloop::interference::proptest::prelude::*;
 use openloop::interference::proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -121,6 +121,7 @@ impl System for Everything {
 fn both_readings_agree_on_every_operation() {
     both_readings_agree::<f32>(Everything);
     both_readings_agree::<f64>(Everything);
+    both_readings_agree::<Dual<f32>>(Everything);
 }
 
 /// A tensor of a branch is used outside of it, by a way around that Rust allows.

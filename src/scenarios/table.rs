@@ -2,9 +2,9 @@
 
 use super::{Answer, Case, Pairs, Scenario};
 use crate::systems::{
-    BanditQuestion, DeceptionBandit, GradientRouted, LanguageModel, LanguageModelQuestion,
+    AttentionAvoidance, BanditQuestion, DeceptionBandit, GradientRouted, LanguageModel, LanguageModelQuestion,
     LanguageModelVariant as Model, ProbeTraining, ProbeTrainingQuestion, ProbeTrainingVariant as Training, Reference,
-    RoutedVariant as Routed, Spillover, TwoBoxVariant as Boxes, TwoBoxes,
+    RoutedVariant as Routed, SelfReward, Spillover, TwoBoxVariant as Boxes, TwoBoxes, TwoSteps,
 };
 use crate::verdict::{Channel, Verdict};
 
@@ -66,12 +66,20 @@ pub fn table() -> Vec<Scenario> {
         ),
         scenario(
             "S2",
-            "two boxes that act",
-            vec![case(
-                "desires choose what is looked at",
-                TwoBoxes { variant: Boxes::Clean, acts: true },
-                indirect(Channel::Content),
-            )],
+            "systems that act",
+            vec![
+                case(
+                    "valence decides how clearly the friend is seen",
+                    TwoBoxes { variant: Boxes::Clean, acts: true },
+                    indirect(Channel::Content),
+                ),
+                case(
+                    "a gaze that avoids what the probe dislikes",
+                    AttentionAvoidance { senses_what_it_looks_at: true },
+                    indirect(Channel::Content),
+                ),
+                case("the same gaze on a data set", AttentionAvoidance { senses_what_it_looks_at: false }, NONE),
+            ],
         ),
         scenario(
             "S3",
@@ -197,6 +205,12 @@ pub fn table() -> Vec<Scenario> {
                     direct(Channel::Selection),
                 ),
                 boxes("a coin picks what is replayed", Boxes::UniformReplay, NONE),
+                case(
+                    "what is imagined for its reward is remembered",
+                    SelfReward { believes_what_it_imagines: true },
+                    direct(Channel::Selection),
+                ),
+                case("what is imagined is not", SelfReward { believes_what_it_imagines: false }, NONE),
             ],
         ),
         scenario(
@@ -224,7 +238,7 @@ pub fn table() -> Vec<Scenario> {
         ),
         scenario(
             "S15",
-            "training of the probe, and spillover",
+            "training of the probe, and what spills over",
             vec![
                 training("a frozen probe", Training::Frozen, ProbeTrainingQuestion::Beliefs, NONE),
                 training(
@@ -274,6 +288,8 @@ pub fn table() -> Vec<Scenario> {
                     direct(Channel::Content),
                 ),
                 spillover("mind and face apart, reward targeted", false, true, NONE),
+                case("the return of a later step", TwoSteps { is_myopic: false }, direct(Channel::Content)),
+                case("approval of one step at a time", TwoSteps { is_myopic: true }, NONE),
             ],
         ),
     ]

@@ -4,8 +4,8 @@
 //! There is no separation to check here: that the probe's reward trains what the probe reads is the point. What differs is
 //! how it gets there, and what the probe reads.
 
-use super::learning::{Adam, Trained};
-use super::machine::{Machine, Mask, Reduce, Relation, Tensor, Unary};
+use super::learning::{Adam, Trained, sample};
+use super::machine::{Machine, Reduce, Tensor};
 use super::system::{Draw, Question, Slot, System};
 
 /// Answers that are sampled and compared.
@@ -80,17 +80,6 @@ impl LanguageModel {
         }
         parameters
     }
-}
-
-/// One for the chosen answer, zero for the others; and the probabilities.
-fn sample<T: Tensor>(logits: &T, noise: &T) -> (T, T) {
-    let along = |largest: &T| largest.spread(1, ANSWERS);
-    let perturbed = logits.plus(noise);
-    let is_chosen = perturbed.compare(Relation::AtLeast, &along(&perturbed.reduce(Reduce::Maximum, &[1])));
-    let chosen = is_chosen.choose(&logits.like(1.0), &logits.like(0.0));
-    let weights = logits.minus(&along(&logits.reduce(Reduce::Maximum, &[1]))).unary(Unary::Exponential);
-    let probabilities = weights.over(&along(&weights.reduce(Reduce::Sum, &[1])));
-    (chosen, probabilities)
 }
 
 impl System for LanguageModel {

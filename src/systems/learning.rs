@@ -1,6 +1,6 @@
 //! What several systems learn with.
 
-use super::machine::{Binary, Mask, Tensor};
+use super::machine::{Binary, Mask, Reduce, Relation, Tensor, Unary};
 
 /// A factor, at most 1, that makes the norm of all of these together no larger than a limit.
 #[track_caller]
@@ -60,4 +60,17 @@ pub(super) fn choose_trained<M: Mask>(
         first: condition.choose(&new.first, &old.first),
         second: condition.choose(&new.second, &old.second),
     }
+}
+
+/// A choice along the last axis: one for what is chosen and zero for the rest, and the probabilities. Noise decides, so that
+/// a step draws nothing itself. The gradient of minus the log-probability in the logits is the second minus the first.
+#[track_caller]
+pub(super) fn sample<T: Tensor>(logits: &T, noise: &T) -> (T, T) {
+    let last = logits.shape().len() - 1;
+    let along = |tensor: &T, by| tensor.reduce(by, &[last]).spread(last, logits.shape()[last]);
+    let perturbed = logits.plus(noise);
+    let is_chosen = perturbed.compare(Relation::AtLeast, &along(&perturbed, Reduce::Maximum));
+    let chosen = is_chosen.choose(&logits.like(1.0), &logits.like(0.0));
+    let weights = logits.minus(&along(logits, Reduce::Maximum)).unary(Unary::Exponential);
+    (chosen, weights.over(&along(&weights, Reduce::Sum)))
 }

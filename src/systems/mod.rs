@@ -28,7 +28,9 @@
 //! which parts of its state paired runs compare. Knows no verdicts.
 
 mod arrays;
+mod attention;
 mod bandit;
+mod imagination;
 mod language_model;
 mod learning;
 mod machine;
@@ -41,7 +43,9 @@ mod trace;
 mod two_boxes;
 
 pub use arrays::{Arrays, Numbers, Truths};
+pub use attention::AttentionAvoidance;
 pub use bandit::{BanditQuestion, DeceptionBandit};
+pub use imagination::{SelfReward, TwoSteps};
 pub use language_model::{LanguageModel, LanguageModelQuestion, LanguageModelVariant};
 pub use machine::{Binary, Machine, Mask, Reduce, Relation, Tensor, Unary};
 pub use probe_training::{ProbeTraining, ProbeTrainingQuestion, ProbeTrainingVariant};

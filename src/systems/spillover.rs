@@ -5,7 +5,8 @@
 //! thought, so that a policy gradient of the penalty goes to what chose the thought. Each has its remedy, and one remedy
 //! leaves the other way open.
 
-use super::machine::{Machine, Mask, Reduce, Relation, Tensor, Unary};
+use super::learning::sample;
+use super::machine::{Machine, Reduce, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
 /// Samples of a batch.
@@ -44,17 +45,6 @@ named_tensors! {
     }
 }
 
-/// One for what is sampled and zero for the rest, and minus the gradient of its log-probability.
-fn sample<T: Tensor>(logits: &T, noise: &T) -> (T, T) {
-    let along = |tensor: &T, by| tensor.reduce(by, &[1]).spread(1, CHOICES);
-    let perturbed = logits.plus(noise);
-    let is_chosen = perturbed.compare(Relation::AtLeast, &along(&perturbed, Reduce::Maximum));
-    let chosen = is_chosen.choose(&logits.like(1.0), &logits.like(0.0));
-    let weights = logits.minus(&along(logits, Reduce::Maximum)).unary(Unary::Exponential);
-    let gradient = weights.over(&along(&weights, Reduce::Sum)).minus(&chosen);
-    (chosen, gradient)
-}
-
 impl System for Spillover {
     fn name(&self) -> String {
         let parameters = if self.shares_parameters { "shared" } else { "apart" };
@@ -74,9 +64,9 @@ impl System for Spillover {
         let batch = Batch::take(&mut inputs.into_iter());
         let makes_output = if self.shares_parameters { &state.mind } else { &state.face };
 
-        let (thought, to_thought) = sample(&batch.prompts.dot(&state.mind), &batch.thought_noise);
+        let (thought, thoughts) = sample(&batch.prompts.dot(&state.mind), &batch.thought_noise);
         let follows = thought.dot(&state.follows);
-        let (output, to_output) = sample(&batch.prompts.dot(makes_output).plus(&follows), &batch.output_noise);
+        let (output, outputs) = sample(&batch.prompts.dot(makes_output).plus(&follows), &batch.output_noise);
 
         // The penalty is on the output, and nobody trains on what is thought of it.
         let penalty = machine.scope("probe", || output.dot(&state.monitor));
@@ -87,8 +77,8 @@ impl System for Spillover {
 
         let share = 1.0 / GROUP as f64;
         let push = |gradient: &M::Tensor, by: &M::Tensor| gradient.times(&by.spread(1, CHOICES)).scaled(share);
-        let of_mind = batch.prompts.transposed_dot(&push(&to_thought, of_thought));
-        let push_output = push(&to_output, &reward);
+        let of_mind = batch.prompts.transposed_dot(&push(&thoughts.minus(&thought), of_thought));
+        let push_output = push(&outputs.minus(&output), &reward);
         let of_face = batch.prompts.transposed_dot(&push_output);
         let step = |old: &M::Tensor, gradient: &M::Tensor| old.minus(&gradient.scaled(RATE));
         let mind = if self.shares_parameters { of_mind.plus(&of_face) } else { of_mind };
