@@ -160,3 +160,26 @@ fn a_violation_is_confirmed_where_somebody_asks() {
     folder.check(&step(LEAK), &["--confirm=40", "--within", "step"]).ends(1).finds(&["confirmed by paired runs"]);
     folder.check(&step(LEAK), &["--confirm=many"]).ends(2);
 }
+
+/// Zeros meet infinities in dot products too: that is what the assumption of finite operands excludes.
+#[test]
+fn a_product_with_zeros_differs_only_by_what_is_not_finite() {
+    let folder = Folder::new();
+    folder.write(
+        "masked.mlir",
+        "module @step {
+  func.func public @main(%src: tensor<2xf32> loc(\"src\"), %p: tensor<f32> loc(\"params.sink\"))
+      -> (tensor<f32> {jax.result_info = \"result[0].sink\"}, tensor<2xf32> {jax.result_info = \"result[1].other\"}) {
+    %mask = stablehlo.constant dense<0.0> : tensor<2xf32>
+    %x = stablehlo.dot_general %mask, %src, contracting_dims = [0] x [0]
+        : (tensor<2xf32>, tensor<2xf32>) -> tensor<f32>
+    %new = stablehlo.add %p, %x : tensor<f32>
+    return %new, %src : tensor<f32>, tensor<2xf32>
+  }
+}
+",
+    );
+    let question = ["test", "masked.mlir", "--source", "input:src", "--sink", "output:**.sink", "--within", "step"];
+    folder.run(&question).ends(1).finds(&["only infinities, NaN or overflow"]);
+    folder.run(&[&question[..], &["--assume", "finite"]].concat()).ends(0).finds(&["excluded"]);
+}
