@@ -121,7 +121,7 @@ fn grpo_is_the_same_for_every_reward_and_softmax_is_not() {
     let of = |law: &str, gap: &str| {
         let arguments =
             ["--prior", "1e-3", "--reward-gap", gap, "--learning-rate", "0.5", "--group-size", "8", "--law", law];
-        asked(&folder, &[&["budget"], &arguments[..]].concat())["arrivals"].clone()
+        asked(&folder, &[&["budget", "--simulate", "10"], &arguments[..]].concat())["arrivals"].clone()
     };
     assert_eq!(of("grpo", "1e-9"), of("grpo", "1e9"));
     assert_ne!(of("softmax", "0.1"), of("softmax", "0.2"));
