@@ -1,4 +1,11 @@
 //! The table.
+//!
+//! Some expectations are said in the words of this checker rather than those of the first list of ideas. *Direct* includes
+//! what is carried from step to step: running statistics (S13), replay by priority (S12) and plans (S3, S4) get there in a
+//! later step, and paired runs with replayed data show it. A policy gradient changes which plan is thought next and not what
+//! is believed, so S3 and S4 ask of both. Of infinities in the sums of a shared finite check only pairs that are not finite
+//! tell. A plateau stops updates, which is timing; one that scaled a learning rate would be told as content, since nothing
+//! in the graph says that a carried rate is never negative.
 
 use super::{Answer, Case, Pairs, Scenario};
 use crate::systems::{
@@ -165,7 +172,11 @@ pub fn table() -> Vec<Scenario> {
         scenario(
             "S10",
             "tied parameters",
-            vec![boxes("the valence is the head that predicts reward", Boxes::TiedHead, direct(Channel::Content))],
+            vec![
+                boxes("the valence is the head that predicts reward", Boxes::TiedHead, direct(Channel::Content)),
+                routed("a tie that is masked on both uses", Routed::TiedMasked, NONE),
+                routed("a tie that is masked on one use", Routed::TiedMaskedOnce, direct(Channel::Content)),
+            ],
         ),
         scenario(
             "S11",

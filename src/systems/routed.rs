@@ -8,7 +8,7 @@
 //! A mask routes gradients and nothing else. Where what is said of an observation goes through weights that the score has
 //! trained, the error of it depends on the score one step later, however well the gradient is masked.
 
-use super::machine::{Machine, Mask, Relation, Tensor};
+use super::machine::{Machine, Mask, Reduce, Relation, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
 const BATCH: usize = 4;
@@ -31,6 +31,10 @@ pub enum RoutedVariant {
     WrongLabel,
     /// As [`RoutedVariant::Where`], but what is said of an observation goes through the desires' weights too.
     SharedForward,
+    /// The readout of predictions is tied to a bias of the layer, and gradients of both uses are masked.
+    TiedMasked,
+    /// The same, but only the use as a readout is masked.
+    TiedMaskedOnce,
 }
 
 /// The system.
@@ -89,7 +93,10 @@ impl System for GradientRouted {
         let nothing = batch.is_labelled.like(0.0);
         let is_labelled = batch.is_labelled.greater(&nothing);
 
-        let believed = batch.senses.dot(&state.believed).tanh();
+        let is_tied = matches!(self.variant, TiedMasked | TiedMaskedOnce);
+        let felt = batch.senses.dot(&state.believed);
+        let felt = if is_tied { felt.plus(&state.predicts.spread(0, BATCH)) } else { felt };
+        let believed = felt.tanh();
         let desired = batch.senses.dot(&state.desired).tanh();
         let layer = believed.plus(&desired);
         let valued = layer.dot(&state.readout);
@@ -124,7 +131,7 @@ impl System for GradientRouted {
                 let written = is_second.choose(&first.spread(0, BATCH), &batch.is_labelled);
                 routed(&written.greater(&nothing))
             }
-            Where | ResidualOpen | ResidualClosed | SharedForward => routed(&is_labelled),
+            _ => routed(&is_labelled),
         };
         let to_around = match self.variant {
             ResidualOpen => error,
@@ -137,9 +144,16 @@ impl System for GradientRouted {
         let of_predictions = is_labelled.choose(&nothing, &prediction_error);
         let of_values = is_labelled.choose(&value_error, &nothing);
         let to_desired = is_labelled.spread(1, WIDTH).choose(&to_value, &zeros);
+        let as_readout = of_predictions.dot(&believed);
+        let tied = if is_tied {
+            let to_bias = if self.variant == TiedMaskedOnce { &to_layer } else { &to_believed };
+            as_readout.plus(&to_bias.times(&slope(&believed)).reduce(Reduce::Sum, &[0]))
+        } else {
+            as_readout
+        };
         State {
             believed: step(&state.believed, batch.senses.transposed_dot(&to_believed.times(&slope(&believed)))),
-            predicts: step(&state.predicts, of_predictions.dot(&believed)),
+            predicts: step(&state.predicts, tied),
             skipped: step(&state.skipped, to_around.dot(&batch.senses)),
             desired: step(&state.desired, batch.senses.transposed_dot(&to_desired.times(&slope(&desired)))),
             readout: step(&state.readout, of_values.dot(&layer)),
