@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("scenarios", 7),
     ("testing", 7),
     ("cli", 8),
+    ("properties", 8),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -51,6 +51,7 @@ mod sensitivity;
 #[cfg(feature = "exec")]
 mod steps;
 #[cfg(feature = "interference")]
+mod suite;
 mod systems;
 #[cfg(feature = "interference")]
 #[path = "../fixtures/examples/training_system.rs"] // likewise

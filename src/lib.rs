@@ -13,6 +13,8 @@ pub mod interference;
 pub mod lattice;
 pub mod network;
 pub mod policy;
+#[cfg(feature = "interference")]
+pub mod properties;
 pub mod render;
 pub mod report;
 pub mod rules;
