@@ -18,8 +18,10 @@ enum Fault {
     Direct,
     /// It moves what is carried, and that moves the belief after some steps.
     Carried,
-    /// It reaches the desires only where it is no number.
-    OnlyNotFinite,
+    /// It reaches the beliefs only where it is infinite or no number.
+    MaskedByProduct,
+    /// It reaches the desires only there.
+    NoOrdinaryPower,
 }
 
 /// A belief that follows the data, a desire that follows the score, and a slow memory.
@@ -71,10 +73,11 @@ impl TrainingSystem for Small {
                 self.steps.set(self.steps.get() + 1);
                 state.belief += self.steps.get() as f32;
             }
-            Fault::OnlyNotFinite | Fault::None => {}
+            Fault::MaskedByProduct => state.belief += 0.0 * score,
+            Fault::NoOrdinaryPower | Fault::None => {}
         }
         state.desire += match self.fault {
-            Fault::OnlyNotFinite if score.is_finite() => 0.0,
+            Fault::NoOrdinaryPower if score.is_finite() => 0.0,
             _ => 0.1 * score,
         };
         Ok(state)
@@ -114,6 +117,7 @@ fn each_fault_fails_the_property_that_is_about_it() {
     assert!(failed(Fault::None).is_empty());
     assert_eq!(failed(Fault::Direct), [1, 2, 3]);
     assert_eq!(failed(Fault::Carried), [2]);
-    assert_eq!(failed(Fault::OnlyNotFinite), [3]);
+    assert_eq!(failed(Fault::MaskedByProduct), [1, 2]);
+    assert_eq!(failed(Fault::NoOrdinaryPower), [1, 2, 3]);
     assert!(failed(Fault::HiddenState).contains(&0));
 }

@@ -128,7 +128,8 @@ pub fn what_is_carried_keeps_the_reward_from_the_beliefs<T: TrainingSystem>(syst
     check_system(system).noninterference().runs(PAIRS).steps(LONG).assert_holds();
 }
 
-/// The same for rewards that are ordinary numbers: that the desires are reached does not rest on infinities.
+/// The same for rewards that are ordinary numbers alone. Where only this one passes, something is masked by a product: zero times
+/// infinity is no zero.
 ///
 /// # Panics
 /// If a reward reaches the beliefs, or none reaches the desires.
