@@ -222,3 +222,60 @@ fn content_is_never_within_a_bound() {
         }
     }
 }
+
+/// A clip over so many parameters that its sum is a long chain: models have hundreds of leaves.
+#[test]
+fn a_norm_of_many_parameters_is_a_scale() {
+    const LEAVES: usize = 200;
+    let each = |line: &dyn Fn(usize) -> String| (0..LEAVES).map(line).collect::<Vec<_>>();
+    let inputs =
+        each(&|at| format!("%p{at}: tensor<2xf32> loc(\"params.p{at}\"), %g{at}: tensor<2xf32> loc(\"batch.g{at}\")"));
+    let outputs = each(&|at| format!("tensor<2xf32> {{jax.result_info = \"result.p{at}\"}}"));
+    let sums = each(&|at| {
+        format!(
+            "%sq{at} = stablehlo.multiply %g{at}, %g{at} : tensor<2xf32>
+    %sum{at} = stablehlo.reduce(%sq{at} init: %zero) applies stablehlo.add across dimensions = [0]
+        : (tensor<2xf32>, tensor<f32>) -> tensor<f32>
+    %all{} = stablehlo.add %all{at}, %sum{at} : tensor<f32>",
+            at + 1
+        )
+    });
+    let updates = each(&|at| {
+        format!(
+            "%u{at} = stablehlo.divide %g{at}, %norm : tensor<2xf32>
+    %new{at} = stablehlo.subtract %p{at}, %u{at} : tensor<2xf32>"
+        )
+    });
+    let results = each(&|at| format!("%new{at}"));
+    let text = format!(
+        "module @step {{
+  func.func public @main(%src: tensor<f32> loc(\"src\"), {}) -> ({}) {{
+    %zero = stablehlo.constant dense<0.0> : tensor<f32>
+    %all0 = stablehlo.multiply %src, %src : tensor<f32>
+    {}
+    %root = stablehlo.sqrt %all{LEAVES} : tensor<f32>
+    %norm = stablehlo.broadcast_in_dim %root, dims = [] : (tensor<f32>) -> tensor<2xf32>
+    {}
+    return {} : {}
+  }}
+}}
+",
+        inputs.join(", "),
+        outputs.join(", "),
+        sums.join("\n    "),
+        updates.join("\n    "),
+        results.join(", "),
+        vec!["tensor<2xf32>"; LEAVES].join(", ")
+    );
+    let graph = openloop::capture::read(text.as_bytes()).expect("a step");
+    let policy = FlowPolicy::parse(
+        "version = 1\n[[invariant]]\nname = \"out\"\nfrom = [\"input:src\"]\nto = [\"output:**\"]\nwithin = \"step\"\n\
+         max_channel = \"scale\"\n",
+    )
+    .expect("a policy");
+    let graphs = [NamedGraph { name: graph.name(), file: "step.mlir", graph: &graph }];
+    let report = run(&graphs, &policy, Date::from_unix_seconds(0), true).expect("a report").invariants.remove(0);
+    assert_eq!((report.verdict, report.channel), (Verdict::Holds, Channel::Scale));
+    let certificate = report.certificate.expect("a certificate");
+    assert_eq!(verify(&certificate, &[&graph], &BySelectors { names: &[] }), Ok(()));
+}

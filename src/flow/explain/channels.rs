@@ -10,6 +10,7 @@
 //! - *content*: anything else.
 
 use fixedbitset::FixedBitSet;
+use rustc_hash::FxHashMap;
 
 use super::norms::NormCheck;
 use super::resolve::Resolver;
@@ -55,6 +56,8 @@ pub struct Channels<'l, 'g> {
     /// The leak without both.
     network: Network,
     dominators: Dominators,
+    /// Whether a factor is a norm of a tensor: a parameter and its moments ask the same.
+    norms: FxHashMap<(u32, Place), bool>,
     /// The tests behind what is carried as timing.
     carried_tests: Vec<u32>,
 }
@@ -77,6 +80,7 @@ impl<'l, 'g> Channels<'l, 'g> {
             beyond_selection: FixedBitSet::new(),
             dominators: Dominators::new(&network, &[]),
             network,
+            norms: FxHashMap::default(),
             carried_tests: Vec::new(),
         };
         channels.find_timing(sinks);
@@ -373,10 +377,12 @@ impl<'l, 'g> Channels<'l, 'g> {
     }
 
     /// Whether a factor is a norm of every tensor that it scales.
-    fn is_norm_of(&self, factor: u32, tensors: &[Place]) -> bool {
-        let Channels { system, leak, resolver, incoming, .. } = self;
+    fn is_norm_of(&mut self, factor: u32, tensors: &[Place]) -> bool {
+        let Channels { system, leak, resolver, incoming, norms, .. } = self;
         let check = NormCheck { system, leak, resolver, incoming };
-        !tensors.is_empty() && tensors.iter().all(|tensor| check.includes(factor, *tensor))
+        let mut includes =
+            |tensor: Place| *norms.entry((factor, tensor)).or_insert_with(|| check.includes(factor, tensor));
+        !tensors.is_empty() && tensors.iter().all(|tensor| includes(*tensor))
     }
 }
 

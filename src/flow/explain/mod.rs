@@ -28,7 +28,7 @@ pub use resolve::Resolver;
 
 use super::refined::{Leak, LeakEdge};
 use super::{Port, System};
-use crate::graph::OperationId;
+use crate::graph::{OperationId, OperationKind as Kind, TrainingGraph};
 
 /// The nodes of an output in a leak.
 fn nodes_of(leak: &Leak, port: Port) -> &[u32] {
@@ -44,6 +44,15 @@ fn operation_at(system: &System<'_>, leak: &Leak, node: u32) -> Option<(usize, O
         crate::graph::Definition::Argument(region, _) => {
             system.graphs[graph].graph().region(region).parent.map(|operation| (graph, operation))
         }
+    }
+}
+
+/// The one operation that the body of a reduction of one tensor is.
+fn reducer(graph: &TrainingGraph, operation: OperationId) -> Option<Kind> {
+    let inside: Vec<Kind> = graph.operations_inside(operation).iter().map(|id| graph.operation(id).kind).collect();
+    match inside[..] {
+        [kind, Kind::Return] if graph.results(operation).len() == 1 => Some(kind),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::resolve::Resolver;
-use super::{Incoming, operation_at};
+use super::{Incoming, operation_at, reducer};
 use crate::flow::refined::{Leak, Link, Origin, Place};
 use crate::flow::slice::Slice;
 use crate::flow::{Crossings, System, forward_slice};
@@ -97,7 +97,7 @@ impl NormCheck<'_, '_, '_> {
         let passed = match kind {
             Kind::Add | Kind::Maximum => self.before(node).any(|node| of(node).passed) || takes_tensor,
             Kind::Dot | Kind::DotGeneral => self.before(node).all(|node| of(node).passed || of(node).beside),
-            Kind::Reduce if self.sums(graph, operation) => {
+            Kind::Reduce if matches!(reducer(facts, operation), Some(Kind::Add | Kind::Maximum)) => {
                 self.before(node).all(|node| of(node).passed || of(node).beside)
             }
             _ => all_passed,
@@ -111,11 +111,5 @@ impl NormCheck<'_, '_, '_> {
                 kind => is_element_by_element(kind) && all_beside,
             };
         Known { passed, beside }
-    }
-
-    fn sums(&self, graph: usize, operation: crate::graph::OperationId) -> bool {
-        let facts = self.system.graphs[graph].graph();
-        let inside: Vec<Kind> = facts.operations_inside(operation).iter().map(|id| facts.operation(id).kind).collect();
-        matches!(inside[..], [Kind::Add | Kind::Maximum, Kind::Return])
     }
 }

@@ -1,21 +1,22 @@
 //! Which values are surely not negative: a factor that can change sign is more than a scale.
 
+use rustc_hash::FxHashSet;
+
 use crate::flow::refined::Place;
-use crate::graph::{Attribute, ElementType, Elements, OperationKind as Kind, TrainingGraph};
+use crate::graph::{Attribute, ElementType, Elements, OperationId, OperationKind as Kind, TrainingGraph};
 
+use super::reducer;
 use super::resolve::Resolver;
-
-/// So deep is looked.
-const DEEPEST: usize = 64;
 
 /// Whether no element is negative or minus zero, whatever the inputs are (NaN apart): what divides by minus zero turns its sign.
 pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bool {
     // A stack of what has to be shown; every entry must hold. Where one of two would do, the likelier is taken.
-    let mut open = vec![(place, 0)];
-    while let Some((place, depth)) = open.pop() {
+    let mut open = vec![place];
+    let mut seen = FxHashSet::default();
+    while let Some(place) = open.pop() {
         let place = resolver.resolve(place);
-        if depth > DEEPEST {
-            return false;
+        if !seen.insert(place) {
+            continue;
         }
         let graph = resolver.graph(place);
         let element = graph.tensor_type(place.value).map(|tensor| &tensor.element);
@@ -29,7 +30,7 @@ pub(super) fn is_never_negative(resolver: &Resolver<'_, '_>, place: Place) -> bo
         }
         let mut need = |position: usize| match resolver.operand(place, position) {
             Some(operand) => {
-                open.push((operand, depth + 1));
+                open.push(operand);
                 true
             }
             None => false,
@@ -95,7 +96,7 @@ fn is_nonnegative_constant(resolver: &Resolver<'_, '_>, place: Place, position: 
     })
 }
 
-fn constant_is_not_negative(graph: &TrainingGraph, operation: crate::graph::OperationId) -> bool {
+fn constant_is_not_negative(graph: &TrainingGraph, operation: OperationId) -> bool {
     match graph.attribute(operation, "value") {
         Some(Attribute::Dense(dense)) => match &dense.elements {
             // A number in hexadecimal shows its sign in no simple way.
@@ -110,8 +111,6 @@ fn constant_is_not_negative(graph: &TrainingGraph, operation: crate::graph::Oper
 }
 
 /// A sum, a product, a maximum or a minimum.
-fn reduces_without_sign(graph: &TrainingGraph, operation: crate::graph::OperationId) -> bool {
-    let inside: Vec<Kind> = graph.operations_inside(operation).iter().map(|id| graph.operation(id).kind).collect();
-    graph.results(operation).len() == 1
-        && matches!(inside[..], [Kind::Add | Kind::Multiply | Kind::Maximum | Kind::Minimum, Kind::Return])
+fn reduces_without_sign(graph: &TrainingGraph, operation: OperationId) -> bool {
+    matches!(reducer(graph, operation), Some(Kind::Add | Kind::Multiply | Kind::Maximum | Kind::Minimum))
 }
