@@ -73,12 +73,13 @@ pub(super) fn check(
     if !forms.run() {
         return vec!["what the pivots do is too involved to be re-checked".into()];
     }
+    let numbers = forms.truths_as_numbers();
     let mut problems = Vec::new();
     for (graph, sinks) in claim.sinks.iter().enumerate() {
         let facts = claim.graphs[graph].graph;
         for sink in sinks {
             let path = &facts.function(facts.entry()).outputs[*sink];
-            match forms.arrives(graph, *sink) {
+            match forms.arrives(graph, *sink, &numbers) {
                 Ok(found) if found <= most => {}
                 Ok(found) => {
                     let (found, most) = (found.as_str(), most.as_str());
@@ -143,6 +144,11 @@ impl Forms<'_, '_, '_> {
             false if why.contains(": see ") => why,
             false => format!("{why}: see {}", self.at(node)),
         }
+    }
+
+    /// Whether all elements are one known number.
+    pub fn is_one_number(&self, value: Instance) -> bool {
+        self.trace.values[value as usize].known.as_ref().is_some_and(|known| known.scalar().is_some())
     }
 
     pub fn is_scalar(&self, value: Instance) -> bool {
@@ -343,8 +349,8 @@ impl Forms<'_, '_, '_> {
         (!by_more).then_some((value.number, 1))
     }
 
-    /// What arrives at a sink, at worst.
-    fn arrives(&self, graph: usize, sink: usize) -> Result<Channel, String> {
+    /// What arrives at a sink, at worst. `numbers` are the truth values that are made numbers of.
+    fn arrives(&self, graph: usize, sink: usize, numbers: &Pivots) -> Result<Channel, String> {
         let output = *self.trace.outputs.get(graph).and_then(|all| all.get(sink)).ok_or("there is no such output")?;
         if !self.is_between[output as usize] {
             return Ok(Channel::None);
@@ -366,7 +372,7 @@ impl Forms<'_, '_, '_> {
                 return Err("it is made of state that other tests move on".into());
             }
         }
-        if by.scale && self.factors(&form.pivots) > 1 {
+        if by.scale && self.factors(&form.pivots, numbers) > 1 {
             return Err("there is more than one factor".into());
         }
         Ok(match by {
@@ -382,8 +388,7 @@ impl Forms<'_, '_, '_> {
     }
 
     /// How many pivots are not tests.
-    fn factors(&self, pivots: &Pivots) -> usize {
-        let numbers = self.truths_as_numbers();
+    fn factors(&self, pivots: &Pivots, numbers: &Pivots) -> usize {
         pivots.iter().filter(|pivot| !self.is_truth[**pivot] || numbers.contains(pivot)).count()
     }
 

@@ -68,7 +68,7 @@ impl Forms<'_, '_, '_> {
             matches!(kind, Kind::BroadcastInDim | Kind::Broadcast)
                 && maker.operands.first().is_some_and(|operand| self.is_scalar(*operand))
         };
-        self.is_scalar(value) || facts.known.as_ref().is_some_and(|known| known.scalar().is_some()) || is_spread()
+        self.is_scalar(value) || self.is_one_number(value) || is_spread()
     }
 
     /// The tensor that the result is a multiple of: by the factor that it meets here, or by one that it met before.

@@ -25,12 +25,8 @@ impl Forms<'_, '_, '_> {
     /// Whether a choice puts a constant in place of what was picked out of bounds: what was just picked, by a test of the
     /// index against the bounds of the table.
     pub(super) fn is_filled(&self, node: &Node, operands: &[Form]) -> bool {
-        let is_constant = |at: usize| {
-            let known = self.trace.values[node.operands[at] as usize].known.as_ref();
-            known.is_some_and(|known| known.scalar().is_some())
-        };
         let filled = |picked: usize, fill: usize| {
-            is_constant(fill)
+            self.is_one_number(node.operands[fill])
                 && operands[picked].single().is_some_and(|end| end.by.selection)
                 && self.picked_by(node.operands[picked]).is_some_and(|pick| self.is_bounds_test(node.operands[0], pick))
         };
@@ -112,8 +108,6 @@ impl Forms<'_, '_, '_> {
     /// Whether every element of a value is made of declared data: of these inputs, and of no table that the step brings along.
     fn is_data(&self, value: Instance) -> bool {
         let trace = self.trace;
-        let is_constant =
-            |value: Instance| trace.values[value as usize].known.as_ref().is_some_and(|known| known.scalar().is_some());
         let mut open = vec![value];
         let mut seen = vec![false; trace.values.len()];
         while let Some(value) = open.pop() {
@@ -146,7 +140,7 @@ impl Forms<'_, '_, '_> {
                     // One number for all elements is part of what is made of the others.
                     _ => {
                         let mut others =
-                            node.operands.iter().copied().filter(|operand| !is_constant(*operand)).peekable();
+                            node.operands.iter().copied().filter(|operand| !self.is_one_number(*operand)).peekable();
                         if others.peek().is_none() {
                             return false;
                         }
