@@ -4,7 +4,8 @@
 //! and starves. Nothing gets from its reward into the beliefs inside a step, in any step; what is sensed is what is looked at,
 //! though, and so the way round through the world is open. It is closed where data do not depend on the gaze.
 
-use super::machine::{Machine, Reduce, Tensor, Unary};
+use super::learning::{descend, slope_of_tanh, softmax};
+use super::machine::{Machine, Reduce, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
 /// Moments of a batch.
@@ -40,13 +41,6 @@ named_tensors! {
     }
 }
 
-/// How much of the gaze goes to each thing.
-fn shares<T: Tensor>(gaze: &T) -> T {
-    let largest = gaze.reduce(Reduce::Maximum, &[0]);
-    let weights = gaze.minus(&largest).unary(Unary::Exponential);
-    weights.over(&weights.total())
-}
-
 impl System for AttentionAvoidance {
     fn name(&self) -> String {
         format!("attention_avoidance{}", if self.senses_what_it_looks_at { "_acting" } else { "" })
@@ -67,7 +61,7 @@ impl System for AttentionAvoidance {
         let beliefs = batch.sensed.dot(&state.encoder).tanh();
         let error = beliefs.dot(&state.decoder).minus(&batch.comes).scaled(share);
         let to_beliefs = error.dot_transposed(&state.decoder);
-        let to_encoder = to_beliefs.times(&beliefs.like(1.0).minus(&beliefs.squared()));
+        let to_encoder = to_beliefs.times(&slope_of_tanh(&beliefs));
 
         // Each moment another gaze is tried, and what the probe says of what it meets is felt.
         let tried = state.gaze.spread(0, BATCH).plus(&batch.tried);
@@ -75,7 +69,7 @@ impl System for AttentionAvoidance {
         let score = machine.scope("probe", || felt.dot(&state.direction).tanh());
         let score = machine.leaves_probe(score);
         let better = batch.tried.times(&score.spread(1, THINGS)).reduce(Reduce::Sum, &[0]).scaled(share);
-        let step = |old: &M::Tensor, gradient: M::Tensor| old.minus(&gradient.scaled(RATE));
+        let step = |old: &M::Tensor, gradient: M::Tensor| descend(old, &gradient, RATE);
         State {
             encoder: step(&state.encoder, batch.sensed.transposed_dot(&to_encoder)),
             decoder: step(&state.decoder, beliefs.transposed_dot(&error)),
@@ -90,7 +84,7 @@ impl System for AttentionAvoidance {
         let state = State::take(&mut state.iter().cloned());
         let mut batch = Batch::take(&mut inputs.into_iter());
         if self.senses_what_it_looks_at {
-            batch.sensed = batch.sensed.times(&shares(&state.gaze).spread(0, BATCH));
+            batch.sensed = batch.sensed.times(&softmax(&state.gaze).spread(0, BATCH));
         }
         batch.into_tensors()
     }

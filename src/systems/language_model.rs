@@ -4,7 +4,7 @@
 //! There is no separation to check here: that the probe's reward trains what the probe reads is the point. What differs is
 //! how it gets there, and what the probe reads.
 
-use super::learning::{Adam, Trained, sample};
+use super::learning::{Adam, Trained, sample, slope_of_tanh};
 use super::machine::{Machine, Reduce, Tensor};
 use super::system::{Draw, Question, Slot, System};
 
@@ -158,9 +158,8 @@ impl System for LanguageModel {
         let to_head = activations.transposed_dot(&to_logits);
         let mut to_activations = to_logits.dot_transposed(head);
         if self.variant == ProbeLoss {
-            let cotangent = machine.scope("probe", || {
-                raw_score.like(1.0).minus(&raw_score.squared()).scaled(PENALTY * share).outer(&direction)
-            });
+            let cotangent =
+                machine.scope("probe", || slope_of_tanh(&raw_score).scaled(PENALTY * share).outer(&direction));
             to_activations = to_activations.plus(&machine.cotangent_leaves_probe(cotangent));
         }
         if self.variant == CoTrained {
@@ -174,7 +173,7 @@ impl System for LanguageModel {
             to_activations = error.outer(&direction);
             direction = direction.minus(&error.dot(&activations).scaled(0.01));
         }
-        let slope = activations.like(1.0).minus(&activations.squared());
+        let slope = slope_of_tanh(&activations);
         let to_trunk = prompts.transposed_dot(&to_activations.times(&slope));
         let mut gradients = vec![to_trunk.clone(), to_head];
         if let Some([down, up]) = parameters.get(2..) {

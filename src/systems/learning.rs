@@ -62,15 +62,37 @@ pub(super) fn choose_trained<M: Mask>(
     }
 }
 
+/// One step of gradient descent.
+#[track_caller]
+pub(super) fn descend<T: Tensor>(parameter: &T, gradient: &T, rate: f64) -> T {
+    parameter.minus(&gradient.scaled(rate))
+}
+
+/// The derivative of `tanh` where this is its value.
+#[track_caller]
+pub(super) fn slope_of_tanh<T: Tensor>(value: &T) -> T {
+    value.like(1.0).minus(&value.squared())
+}
+
+/// Reduces the last axis, and spreads the result over it again.
+#[track_caller]
+fn along_last<T: Tensor>(tensor: &T, by: Reduce) -> T {
+    let last = tensor.shape().len() - 1;
+    tensor.reduce(by, &[last]).spread(last, tensor.shape()[last])
+}
+
+/// The softmax along the last axis.
+#[track_caller]
+pub(super) fn softmax<T: Tensor>(logits: &T) -> T {
+    let weights = logits.minus(&along_last(logits, Reduce::Maximum)).unary(Unary::Exponential);
+    weights.over(&along_last(&weights, Reduce::Sum))
+}
+
 /// A choice along the last axis: one for what is chosen and zero for the rest, and the probabilities. Noise decides, so that
 /// a step draws nothing itself. The gradient of minus the log-probability in the logits is the second minus the first.
 #[track_caller]
 pub(super) fn sample<T: Tensor>(logits: &T, noise: &T) -> (T, T) {
-    let last = logits.shape().len() - 1;
-    let along = |tensor: &T, by| tensor.reduce(by, &[last]).spread(last, logits.shape()[last]);
     let perturbed = logits.plus(noise);
-    let is_chosen = perturbed.compare(Relation::AtLeast, &along(&perturbed, Reduce::Maximum));
-    let chosen = is_chosen.choose(&logits.like(1.0), &logits.like(0.0));
-    let weights = logits.minus(&along(logits, Reduce::Maximum)).unary(Unary::Exponential);
-    (chosen, weights.over(&along(&weights, Reduce::Sum)))
+    let is_chosen = perturbed.compare(Relation::AtLeast, &along_last(&perturbed, Reduce::Maximum));
+    (is_chosen.choose(&logits.like(1.0), &logits.like(0.0)), softmax(logits))
 }

@@ -1,5 +1,6 @@
 //! What trains the probe: nothing, labels on detached beliefs, its own output, or ground truth behind a gate.
 
+use super::learning::{descend, slope_of_tanh};
 use super::machine::{Machine, Mask, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
@@ -96,12 +97,11 @@ impl System for ProbeTraining {
             GatedByScore => score.greater(&nothing).choose(&error, &nothing),
             Retrained | OwnOutput => error,
         };
-        let error = error.times(&says.like(1.0).minus(&says.squared())).scaled(share);
+        let error = error.times(&slope_of_tanh(&says)).scaled(share);
 
         let prediction_error = beliefs.dot(&state.decoder).minus(&batch.next_senses).scaled(share);
-        let slope = beliefs.like(1.0).minus(&beliefs.squared());
-        let to_encoder = prediction_error.dot_transposed(&state.decoder).times(&slope);
-        let step = |old: &M::Tensor, gradient: M::Tensor| old.minus(&gradient.scaled(RATE));
+        let to_encoder = prediction_error.dot_transposed(&state.decoder).times(&slope_of_tanh(&beliefs));
+        let step = |old: &M::Tensor, gradient: M::Tensor| descend(old, &gradient, RATE);
         State {
             encoder: step(&state.encoder, batch.senses.transposed_dot(&to_encoder)),
             decoder: step(&state.decoder, beliefs.transposed_dot(&prediction_error)),

@@ -8,6 +8,7 @@
 //! A mask routes gradients and nothing else. Where what is said of an observation goes through weights that the score has
 //! trained, the error of it depends on the score one step later, however well the gradient is masked.
 
+use super::learning::{descend, slope_of_tanh};
 use super::machine::{Machine, Mask, Reduce, Relation, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
@@ -139,23 +140,22 @@ impl System for GradientRouted {
             _ => nothing.clone(),
         };
 
-        let slope = |value: &M::Tensor| value.like(1.0).minus(&value.squared());
-        let step = |old: &M::Tensor, gradient: M::Tensor| old.minus(&gradient.scaled(RATE));
+        let step = |old: &M::Tensor, gradient: M::Tensor| descend(old, &gradient, RATE);
         let of_predictions = is_labelled.choose(&nothing, &prediction_error);
         let of_values = is_labelled.choose(&value_error, &nothing);
         let to_desired = is_labelled.spread(1, WIDTH).choose(&to_value, &zeros);
         let as_readout = of_predictions.dot(&believed);
         let tied = if is_tied {
             let to_bias = if self.variant == TiedMaskedOnce { &to_layer } else { &to_believed };
-            as_readout.plus(&to_bias.times(&slope(&believed)).reduce(Reduce::Sum, &[0]))
+            as_readout.plus(&to_bias.times(&slope_of_tanh(&believed)).reduce(Reduce::Sum, &[0]))
         } else {
             as_readout
         };
         State {
-            believed: step(&state.believed, batch.senses.transposed_dot(&to_believed.times(&slope(&believed)))),
+            believed: step(&state.believed, batch.senses.transposed_dot(&to_believed.times(&slope_of_tanh(&believed)))),
             predicts: step(&state.predicts, tied),
             skipped: step(&state.skipped, to_around.dot(&batch.senses)),
-            desired: step(&state.desired, batch.senses.transposed_dot(&to_desired.times(&slope(&desired)))),
+            desired: step(&state.desired, batch.senses.transposed_dot(&to_desired.times(&slope_of_tanh(&desired)))),
             readout: step(&state.readout, of_values.dot(&layer)),
             direction: state.direction.clone(),
         }

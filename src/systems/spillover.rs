@@ -5,7 +5,7 @@
 //! thought, so that a policy gradient of the penalty goes to what chose the thought. Each has its remedy, and one remedy
 //! leaves the other way open.
 
-use super::learning::sample;
+use super::learning::{descend, sample};
 use super::machine::{Machine, Reduce, Tensor};
 use super::system::{Question, Slot, System, named_tensors};
 
@@ -80,7 +80,7 @@ impl System for Spillover {
         let of_mind = batch.prompts.transposed_dot(&push(&thoughts.minus(&thought), of_thought));
         let push_output = push(&outputs.minus(&output), &reward);
         let of_face = batch.prompts.transposed_dot(&push_output);
-        let step = |old: &M::Tensor, gradient: &M::Tensor| old.minus(&gradient.scaled(RATE));
+        let step = |old: &M::Tensor, gradient: &M::Tensor| descend(old, gradient, RATE);
         let mind = if self.shares_parameters { of_mind.plus(&of_face) } else { of_mind };
         State {
             mind: step(&state.mind, &mind),

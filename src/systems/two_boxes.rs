@@ -9,7 +9,7 @@
 //!
 //! Backward passes are written out: they are what the question is about.
 
-use super::learning::{Adam, Trained, choose_trained, clip};
+use super::learning::{Adam, Trained, choose_trained, clip, slope_of_tanh};
 use super::machine::{Machine, Mask, Reduce, Relation, Tensor, Unary};
 use super::system::{Draw, Question, Slot, System, named_tensors};
 
@@ -195,7 +195,7 @@ impl<T: Tensor> Forward<T> {
 
 /// A cotangent before `tanh`, from that of its value.
 fn through_tanh<T: Tensor>(cotangent: &T, value: &T) -> T {
-    cotangent.times(&value.like(1.0).minus(&value.squared()))
+    cotangent.times(&slope_of_tanh(value))
 }
 
 /// Some steps ahead from what is believed, pushed one way.
